@@ -1,0 +1,37 @@
+"""steepest: a laboratory and library of descent methods for PyTorch.
+
+Why do Adam and sign-based methods beat gradient descent, and when? Every claim of the papers that answer it can be
+re-measured here (`steepest check`), and the parts are ordinary library parts.
+
+Names are imported when first used, so that `import steepest` is instant.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from steepest.results import SweepResults
+    from steepest.runner import run
+    from steepest.spec import Method
+    from steepest.store import Store
+    from steepest.sweep import Sweep, decades, untuned
+
+__version__ = "0.1.0"
+_HOMES = {
+    "Method": "steepest.spec",
+    "Store": "steepest.store",
+    "Sweep": "steepest.sweep",
+    "SweepResults": "steepest.results",
+    "decades": "steepest.sweep",
+    "run": "steepest.runner",
+    "untuned": "steepest.sweep",
+}
+__all__ = ["Method", "Store", "Sweep", "SweepResults", "decades", "run", "untuned"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'steepest' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,1 @@
+"""Data: synthetic labels, text corpora, vocabularies, and how often each class occurs."""

@@ -1,0 +1,50 @@
+"""Errors that a user can act on, and the exit codes that they carry.
+
+| code | meaning |
+|---|---|
+| 0 | done |
+| 1 | `check` found a contradicted claim |
+| 2 | usage: an unknown name, option, field or value |
+| 3 | data: a corpus or artefact that cannot be read, verified or fetched |
+| 4 | store: not writable, full, or not a store |
+| 130 | interrupted; what was finished is kept |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class SteepestError(Exception):
+    """An expected failure: one line that names the thing, the value, the reason and the way out."""
+
+    exit_code = 2
+
+
+class UsageError(SteepestError):
+    """An unknown name, option, field or value."""
+
+
+class DataError(SteepestError):
+    """A corpus or artefact that cannot be read, verified or fetched."""
+
+    exit_code = 3
+
+
+class StoreError(SteepestError):
+    """A store that is not writable, full, damaged or not a store."""
+
+    exit_code = 4
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """Return the error for a mistyped `name`, with the nearest known names.
+
+    >>> str(unknown("figure", "fig44", ["fig4", "fig5"]))
+    "unknown figure 'fig44'; did you mean fig4? (known: fig4, fig5)"
+    """
+    known = sorted(known)
+    near = get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return UsageError(f"unknown {kind} {name!r}; {hint}(known: {', '.join(known)})")

@@ -1,0 +1,113 @@
+"""Figures: one style, written as SVG, PDF and CSV. Drawing computes nothing; numbers come from measures and runs."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from steepest.paper import Drawing
+from steepest.store import write_atomically
+
+STYLE: Mapping[str, Any] = {
+    "figure.dpi": 110,
+    "figure.constrained_layout.use": True,
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.6,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "steepest",
+    "pdf.fonttype": 42,
+}
+
+# The paper's colours by family; solid with momentum, dashed without.
+COLOURS: Mapping[str, str] = {
+    "GD": "#000000",
+    "Adam": "#bb5566",
+    "NormGD": "#ddaa33",
+    "Sign": "#004488",
+    "RescaledSign": "#66a3d9",
+    "AdaGrad": "#228833",
+    "LineSearch": "#8a6fae",
+    "Signum": "#3c8f8f",
+}
+
+
+def line_style(label: str) -> dict[str, Any]:
+    """Return colour and dash of a method label: `Adam+m` solid, `Adam-m` dashed.
+
+    >>> line_style("Adam+m")["linestyle"], line_style("Adam-m")["linestyle"]
+    ('-', '--')
+    """
+    family = label.removesuffix("+m").removesuffix("-m")
+    return {"color": COLOURS.get(family, "#777777"), "linestyle": "--" if label.endswith("-m") else "-"}
+
+
+def group_colours(num_groups: int) -> np.ndarray:
+    """Return viridis from dark (most frequent group) to yellow (least), shape (G, 4)."""
+    return np.asarray(mpl.colormaps["viridis"](np.linspace(0.0, 0.95, num_groups)))
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw in the project's style."""
+    with mpl.rc_context(dict(STYLE)):
+        yield
+
+
+def canvas(rows: int, columns: int, *, width: float = 3.1, height: float = 2.6, **options: Any) -> tuple[Figure, np.ndarray]:
+    """Return a figure and its axes, shape (rows, columns), without any window system."""
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    return figure, np.atleast_2d(figure.subplots(rows, columns, squeeze=False, **options))
+
+
+def plot_band(ax: Axes, x: np.ndarray, curves: np.ndarray, **line: Any) -> None:
+    """Plot the median over seeds with the band between the smallest and the largest; curves has shape (seeds, steps)."""
+    ax.plot(x, np.median(curves, axis=0), **line)
+    if len(curves) > 1:
+        ax.fill_between(x, curves.min(0), curves.max(0), color=line.get("color"), alpha=0.15, linewidth=0)
+
+
+def save(drawing: Drawing, folder: Path, name: str, footer: str) -> list[Path]:
+    """Write `name.svg`, `name.pdf` and `name.csv` with the scale in the footer; return the paths.
+
+    The files are the same bytes for the same numbers: no dates, fixed ids.
+    """
+    drawing.canvas.supxlabel(footer, fontsize=6.5, color="#666666", x=0.01, ha="left")
+    written = []
+    for suffix, metadata in (("svg", {"Date": None}), ("pdf", {"CreationDate": None})):
+        buffer = io.BytesIO()
+        drawing.canvas.savefig(buffer, format=suffix, metadata=metadata)
+        written.append(_write(folder / f"{name}.{suffix}", buffer.getvalue()))
+    buffer = io.BytesIO()
+    pyarrow.csv.write_csv(drawing.data, buffer)
+    return [*written, _write(folder / f"{name}.csv", buffer.getvalue())]
+
+
+def _write(path: Path, data: bytes) -> Path:
+    write_atomically(path, data)
+    return path
+
+
+def table(rows: list[dict[str, Any]]) -> pa.Table:
+    """Return rows as the table behind a drawing."""
+    return pa.Table.from_pylist(rows)

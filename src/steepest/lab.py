@@ -1,0 +1,217 @@
+"""The laboratory: a paper, or one of its figures, at a scale and in a store. What the command line does, as calls.
+
+    lab = Lab.open("kunstner2024heavytailed/fig6")
+    for step in lab.stream(): ...        # train what is missing
+    lab.ledger()                         # verdicts
+    lab.draw(); lab.report()             # figures and the page
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from steepest.errors import UsageError, unknown
+from steepest.machine import seconds
+from steepest.paper import Figure, Paper, Results, Settings, find_paper
+from steepest.runner import Step, lookup, stream
+from steepest.store import Store, default_store, write_atomically
+from steepest.sweep import Progress
+from steepest.verdict import Verdict
+
+OUT_OF_REACH_HOURS = 24.0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a figure still needs: runs done, runs expected, estimated CPU seconds left."""
+
+    figure: str
+    done: int
+    expected: int
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Lab:
+    """Figures of a paper with their settings, in a store.
+
+    Attributes:
+        paper: the paper.
+        figures: those selected, in the order in which they run.
+        settings: their sizes by figure id.
+        scale: `smoke`, `laptop` or `paper`.
+        variant: the changed settings, as in `m=8`; empty for the scale as declared.
+        store: where runs are kept.
+    """
+
+    paper: Paper
+    figures: tuple[Figure, ...]
+    settings: Mapping[str, Settings]
+    scale: str
+    variant: str
+    store: Store
+
+    @classmethod
+    def open(
+        cls,
+        target: str,
+        *,
+        scale: str = "laptop",
+        changes: Mapping[str, Any] | None = None,
+        store: Store | str | Path | None = None,
+        paths: Iterable[str | Path] = (),
+    ) -> Lab:
+        """Open `PAPER` or `PAPER/FIGURE`.
+
+        Args:
+            target: a paper's key, or key/figure.
+            scale: which sizes.
+            changes: settings to replace, in every selected figure that has the field.
+            store: a store or its folder.
+            paths: folders of further papers.
+
+        Raises:
+            UsageError: an unknown paper, figure, scale or field, or a refused value.
+            StoreError: the store cannot be used.
+        """
+        key, _, name = target.partition("/")
+        paper = find_paper(key, paths)
+        figures = (paper.figure(name),) if name else paper.figures
+        changes = dict(changes or {})
+        settings = {figure.id: _settings(figure, scale, changes, only=len(figures) == 1) for figure in figures}
+        _check_fields(changes, settings)
+        variant = "-".join(f"{name}={value}" for name, value in sorted(changes.items()))
+        opened = store if isinstance(store, Store) else Store(store or default_store())
+        return cls(paper, figures, settings, scale, variant, opened)
+
+    def results(self, figure: Figure) -> Results:
+        """Return what the store knows of a figure."""
+        return figure.results(self.settings[figure.id], self.store)
+
+    def cost(self, figure: Figure) -> Cost:
+        """Return what a figure still needs on this machine."""
+        known = lookup(self.store)
+        parts = [plan.progress(known) for plan in figure.plans(self.settings[figure.id]).values()]
+        done = sum(len(part.explored) - len(part.pending) for part in parts)
+        expected = sum(len(part.explored) + part.expected_later for part in parts)
+        return Cost(figure.id, done, expected, sum(map(_seconds_left, parts)))
+
+    def stream(self, jobs: int = 1) -> Iterator[Step]:
+        """Write the thresholds to the store, then train what is missing; yield progress."""
+        self.paper.register(self.store, self.figures)
+        plans = [plan for figure in self.figures for plan in figure.plans(self.settings[figure.id]).values()]
+        yield from stream(plans, self.store, jobs)
+
+    def ledger(self) -> list[Verdict]:
+        """Return one verdict per claim; at paper scale, claims not run whose cost exceeds a day are out of reach."""
+        rows = self.paper.ledger(self.store, self.scale, self.settings, self.figures)
+        if self.scale != "paper":
+            return rows
+        hours = {figure.id: self.cost(figure).seconds_left / 3600 for figure in self.figures}
+        return [row.out_of_reach(hours[row.figure]) if hours[row.figure] > OUT_OF_REACH_HOURS else row for row in rows]
+
+    @property
+    def folder(self) -> Path:
+        """Return where figures and the page of this paper, scale and variant are written."""
+        name = self.scale + (f"-{self.variant}" if self.variant else "")
+        return self.store.root / "reports" / self.paper.key / name
+
+    def draw(self, figure: Figure, *, again: bool = False) -> dict[str, Path]:
+        """Write a complete figure as SVG, PDF and CSV, unless it is up to date; return the SVG by drawing name."""
+        results = self.results(figure)
+        if not results.complete:
+            return {}
+        stamp = self.folder / f"{figure.id}.json"
+        digest = _digest(results, figure)
+        drawn = _stamped(stamp)
+        if again or drawn.get("digest") != digest:
+            drawn = {"digest": digest, "names": self._draw(figure, results)}
+            write_atomically(stamp, json.dumps(drawn).encode())
+        return {name: self.folder / f"{name}.svg" for name in drawn["names"]}
+
+    def _draw(self, figure: Figure, results: Results) -> list[str]:
+        from steepest.figures import save, style
+
+        footer = f"{self.paper.key}/{figure.id} · {self.scale} scale: {results.settings.summary()}"
+        paper_scale = figure.scales.get("paper")
+        if paper_scale is not None and paper_scale != results.settings:
+            footer += f" · the paper: {paper_scale.summary()}"
+        with style():
+            drawings = figure.draw(results)
+            for name, drawing in drawings.items():
+                save(drawing, self.folder, name, footer)
+        return list(drawings)
+
+    def report(self, target: Path | None = None) -> Path:
+        """Draw what is complete and write the page; return its path."""
+        from steepest.report import write_report
+
+        drawings = {figure.id: self.draw(figure) for figure in self.figures}
+        page = target or self.folder / "report.html"
+        return write_report(self.paper, self.ledger(), self.settings, self.scale, self.store, drawings, page)
+
+
+def _settings(figure: Figure, scale: str, changes: Mapping[str, Any], *, only: bool) -> Settings:
+    fields = type(figure.settings(scale)).model_fields
+    return figure.settings(scale, changes if only else {k: v for k, v in changes.items() if k in fields})
+
+
+def _check_fields(changes: Mapping[str, Any], settings: Mapping[str, Settings]) -> None:
+    fields = {field for sizes in settings.values() for field in type(sizes).model_fields}
+    for name in changes:
+        if name not in fields:
+            raise unknown("setting", name, fields)
+
+
+def _seconds_left(progress: Progress) -> float:
+    if not progress.pending:
+        return 0.0
+    each = [seconds(item.work()) for item in progress.pending]
+    return sum(each) + progress.expected_later * sum(each) / len(each)
+
+
+def _digest(results: Results, figure: Figure) -> str:
+    """Return a digest of everything a drawing depends on: the runs, the settings and the code that draws."""
+    known = lookup(results.store)
+    parts = [results.settings.summary(), figure.id]
+    parts += [item.id for plan in results.plans.values() for item in plan.progress(known).explored]
+    modules = ("steepest.figures", figure.draw.__module__)
+    parts += [inspect.getsource(sys.modules[name]) for name in modules if name in sys.modules]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _stamped(stamp: Path) -> dict[str, Any]:
+    try:
+        drawn = json.loads(stamp.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    complete = isinstance(drawn, dict) and all((stamp.parent / f"{n}.svg").is_file() for n in drawn.get("names", [""]))
+    return drawn if complete else {}
+
+
+def parse_changes(assignments: Iterable[str]) -> dict[str, Any]:
+    """Return `key=value` strings as a dict; values are JSON where they parse, text otherwise.
+
+    Raises:
+        UsageError: no `=` in it.
+
+    >>> parse_changes(["m=8", "seeds=[0,1,2]", "name=wiki"])
+    {'m': 8, 'seeds': [0, 1, 2], 'name': 'wiki'}
+    """
+    changes: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--set {assignment!r}: expected key=value, as in --set m=8")
+        try:
+            changes[key] = json.loads(value)
+        except ValueError:
+            changes[key] = value
+    return changes

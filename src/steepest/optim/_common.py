@@ -1,0 +1,140 @@
+"""What the optimizers of this folder share: the domains of their options, the step along a direction, torch's manners.
+
+Nothing here says anything about a method: the equations are in the files named after them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, overload
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from steepest.norms import per_run
+
+
+def descend_(param: Tensor, direction: Tensor, lr: float | Tensor) -> None:
+    """One step along a direction, w ← w − α d, in place and in one pass over memory.
+
+    Args:
+        param: w, changed in place.
+        direction: d, the shape of w.
+        lr: α, a number, or shape (R,) where the leading axis of w and d counts R runs.
+
+    Example:
+        >>> w = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+        >>> descend_(w, torch.ones(2, 2), torch.tensor([0.5, 1.0]))
+        >>> w
+        tensor([[0.5000, 1.5000],
+                [2.0000, 3.0000]])
+    """
+    if isinstance(lr, Tensor):
+        param.addcmul_(direction, per_run(lr.to(param.dtype), param), value=-1)
+    else:
+        param.add_(direction, alpha=-lr)
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuses a learning rate, momentum, pair of betas or epsilon outside its domain.
+
+    Args:
+        options: hyper-parameters by name; names other than `lr`, `momentum`, `betas`, `eps` are left alone.
+
+    Raises:
+        ValueError: with the option's name, its value and its domain.
+
+    Example:
+        >>> check_options({"lr": 0.1, "momentum": 1.0})
+        Traceback (most recent call last):
+        ValueError: momentum must be in [0, 1), got 1.0
+    """
+    if "lr" in options and not 0 < options["lr"] < math.inf:
+        raise ValueError(f"lr must be finite and > 0, got {options['lr']}")
+    if "eps" in options and not 0 <= options["eps"] < math.inf:
+        raise ValueError(f"eps must be finite and >= 0, got {options['eps']}")
+    if "momentum" in options and not 0 <= options["momentum"] < 1:
+        raise ValueError(f"momentum must be in [0, 1), got {options['momentum']}")
+    if "betas" in options and not all(0 <= beta < 1 for beta in options["betas"]):
+        raise ValueError(f"betas must both be in [0, 1), got {options['betas']}")
+
+
+def with_gradient(group: Mapping[str, Any]) -> list[Tensor]:
+    """The parameters of a group that have a gradient; the others stay as they are."""
+    return [p for p in group["params"] if p.grad is not None]
+
+
+def gradients(params: list[Tensor]) -> list[Tensor]:
+    """The gradients of parameters that have one."""
+    return [p.grad for p in params if p.grad is not None]
+
+
+def refuse_sparse(optimizer: Optimizer) -> None:
+    """Refuses sparse gradients before any parameter is touched.
+
+    Raises:
+        RuntimeError: as torch's own optimizers do, with the shape and the way out.
+    """
+    for group in optimizer.param_groups:
+        for p in with_gradient(group):
+            if p.grad is not None and p.grad.is_sparse:
+                raise RuntimeError(
+                    f"{type(optimizer).__name__} does not support sparse gradients (parameter of shape "
+                    f"{tuple(p.shape)}); build the embedding with sparse=False, or use torch.optim.SparseAdam for it"
+                )
+
+
+class Descent(Optimizer):
+    """A `torch.optim.Optimizer` whose step is `_descend`, with options checked for every parameter group."""
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Adds a group after checking its options."""
+        check_options({**self.defaults, **param_group})
+        super().add_param_group(param_group)
+
+    @overload
+    def step(self, closure: None = None) -> None: ...
+
+    @overload
+    def step(self, closure: Callable[[], float]) -> float: ...
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """Takes one step along the current gradients, without waiting for the device.
+
+        Args:
+            closure: re-evaluates the loss and the gradients; optional.
+
+        Returns:
+            The closure's loss, or None.
+
+        Raises:
+            RuntimeError: if a gradient is sparse.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        refuse_sparse(self)
+        self._descend()
+        return loss
+
+    def _descend(self) -> None:
+        raise NotImplementedError
+
+    def _all_gradients(self) -> list[Tensor]:
+        """The gradient vector of the whole model: the pieces of every group."""
+        return [g for group in self.param_groups for g in gradients(with_gradient(group))]
+
+    def _zeros(self, name: str, params: list[Tensor]) -> list[Tensor]:
+        """The state tensors of that name, created as zeros at a parameter's first step."""
+        for p in params:
+            if name not in self.state[p]:
+                self.state[p][name] = torch.zeros_like(p, memory_format=torch.preserve_format)
+        return [self.state[p][name] for p in params]
+
+    def _momentum_buffers(self, params: list[Tensor], momentum: float) -> list[Tensor] | list[None]:
+        """The momentum buffers, or None for each parameter without momentum."""
+        return self._zeros("momentum_buffer", params) if momentum else [None] * len(params)

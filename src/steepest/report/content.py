@@ -1,0 +1,222 @@
+"""What the page says of one figure and of the runs behind it, as plain records for the template."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from steepest.data.corpus import Corpus
+from steepest.paper import Figure, Results, Settings
+from steepest.report.plots import Gauge, gauge, learning_rate_plot
+from steepest.results import SweepResults
+from steepest.runner import lookup
+from steepest.store import Store
+from steepest.sweep import Grid, Sweep, learning_rate
+from steepest.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the ledger with its gauge."""
+
+    verdict: Verdict
+
+    @property
+    def gauge(self) -> Gauge | None:
+        """Return where the interval lies."""
+        return gauge(self.verdict)
+
+    @property
+    def signs(self) -> tuple[str, str]:
+        """Return the inequality signs of `holds` and `fails`."""
+        return ("≥", "≤") if self.verdict.holds > self.verdict.fails else ("≤", "≥")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawing as data URIs: the SVG, and its numbers as gzipped CSV."""
+
+    name: str
+    svg: str
+    csv: str
+    wide: bool
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What tuning one method cost.
+
+    Attributes:
+        declared: the learning rates declared.
+        beyond: rates added past the ends of that grid.
+        selected: the selected rate, or None while runs are missing.
+        trouble: why the rate decides nothing, or empty.
+    """
+
+    plan: str
+    method: str
+    declared: tuple[float, ...]
+    beyond: tuple[float, ...]
+    rates: int
+    runs: int
+    seconds: float
+    selected: float | None
+    trouble: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text corpus that the runs read."""
+
+    name: str
+    licence: str
+    attribution: str
+
+
+class Chapter:
+    """A figure of the paper on the page.
+
+    Args:
+        figure: the figure.
+        settings: its sizes.
+        ledger: its verdicts.
+        drawings: SVG files by drawing name; the CSV lies beside each.
+        store: where its runs are.
+    """
+
+    def __init__(
+        self, figure: Figure, settings: Settings, ledger: Iterable[Verdict], drawings: Mapping[str, Path], store: Store
+    ) -> None:
+        self.figure, self.settings = figure, settings
+        self.rows = [Row(verdict) for verdict in ledger]
+        self.pictures = [_picture(name, path) for name, path in drawings.items()]
+        self._results: Results = figure.results(settings, store)
+
+    @cached_property
+    def sweeps(self) -> dict[str, SweepResults]:
+        """Return the results of its sweeps by plan name."""
+        plans = self._results.plans
+        return {name: self._results.sweep(name) for name, plan in plans.items() if isinstance(plan, Sweep)}
+
+    @cached_property
+    def _swept(self) -> dict[str, list[dict[str, Any]]]:
+        return {name: results.to_arrow().to_pylist() for name, results in self.sweeps.items()}
+
+    @property
+    def plots(self) -> dict[str, dict[str, Any]]:
+        """Return the learning-rate plots of its sweeps by plan name, leaving out those without runs and choices."""
+        return {
+            name: learning_rate_plot(rows, self.figure.id, _objective(self.sweeps[name].sweep))
+            for name, rows in self._swept.items()
+            if len({row["lr"] for row in rows}) > 1
+        }
+
+    @cached_property
+    def runs(self) -> list[dict[str, Any]]:
+        """Return its stored runs, each once."""
+        rows = [row for name in self._results.plans for row in self._swept.get(name) or self._calculated(name)]
+        return list({row["run"]: row for row in rows}.values())
+
+    def _calculated(self, name: str) -> list[dict[str, Any]]:
+        items = self._results.plans[name].progress(lookup(self._results.store)).explored
+        found = [(item, run) for item in items if (run := self._results.store.get(item.id))]
+        return [
+            {
+                "method": run.spec["kind"].rpartition(".")[2],
+                "lr": None,
+                "seed": getattr(item, "seed", None),
+                "state": run.state,
+                "final_loss": None,
+                "seconds": run.seconds,
+                "run": run.id,
+            }
+            for item, run in found
+        ]
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether none of its runs is missing."""
+        return self._results.complete
+
+    @property
+    def budgets(self) -> list[Budget]:
+        """Return what each method of each sweep cost."""
+        return [
+            _budget(name, method.label, grid, self.sweeps[name], self._swept[name])
+            for name, results in self.sweeps.items()
+            for method, grid in results.sweep.optimizers.items()
+        ]
+
+    @property
+    def sources(self) -> list[Source]:
+        """Return the corpora of its problems."""
+        corpora = [getattr(results.sweep.problem, "corpus", None) for results in self.sweeps.values()]
+        return [Source(type(c).__name__, c.licence, c.attribution) for c in corpora if isinstance(c, Corpus)]
+
+    @property
+    def environments(self) -> list[dict[str, Any]]:
+        """Return the environment of every run."""
+        found = [self._results.store.get(row["run"]) for row in self.runs]
+        return [run.environment for run in found if run]
+
+
+def environments(chapters: Iterable[Chapter]) -> list[tuple[dict[str, Any], int, str, str]]:
+    """Return the distinct environments: facts, number of runs, time of the first and of the last of them."""
+    every = [environment for chapter in chapters for environment in chapter.environments]
+    facts = [{name: value for name, value in one.items() if name != "time"} for one in every]
+    keys = [json.dumps(one, sort_keys=True) for one in facts]
+    times: dict[str, list[str]] = {}
+    for key, one in zip(keys, every, strict=True):
+        times.setdefault(key, []).append(one.get("time", ""))
+    return [(json.loads(key), n, min(times[key]), max(times[key])) for key, n in Counter(keys).most_common()]
+
+
+def sources(chapters: Iterable[Chapter]) -> list[Source]:
+    """Return the distinct corpora in order of appearance."""
+    return list(dict.fromkeys(source for chapter in chapters for source in chapter.sources))
+
+
+def _objective(sweep: Sweep) -> str:
+    return "final training loss" if sweep.weighting == "none" else f"final objective ({sweep.weighting})"
+
+
+def _budget(plan: str, label: str, grid: Grid, results: SweepResults, swept: Sequence[Mapping[str, Any]]) -> Budget:
+    rows = [row for row in swept if row["method"] == label]
+    search = results.searches[label]
+    rates = sorted({row["lr"] for row in rows})
+    declared = tuple(learning_rate(exponent) for exponent in grid.exponents)
+    return Budget(
+        plan=plan,
+        method=label,
+        declared=declared,
+        beyond=tuple(rate for rate in rates if not declared[0] <= rate <= declared[-1]),
+        rates=len(rates),
+        runs=len(rows),
+        seconds=sum(row["seconds"] for row in rows),
+        selected=None if search.best is None else learning_rate(search.best),
+        trouble=search.trouble or "",
+    )
+
+
+def _picture(name: str, path: Path) -> Picture:
+    svg = path.read_bytes()
+    csv = gzip.compress(path.with_suffix(".csv").read_bytes(), mtime=0)
+    return Picture(name, _data_uri("image/svg+xml", svg), _data_uri("application/gzip", csv), _points_wide(svg) > 360)
+
+
+def _points_wide(svg: bytes) -> float:
+    """Return the width that an SVG states, in points."""
+    found = re.search(rb'<svg[^>]*\swidth="([\d.]+)pt"', svg)
+    return float(found[1]) if found else 0.0
+
+
+def _data_uri(media_type: str, data: bytes) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"

@@ -1,0 +1,148 @@
+"""Specs: frozen descriptions of what is run, and the identity of a run.
+
+A run is identified by the hash of everything that determines its numbers: every field of its spec, defaults included,
+the hand-bumped `version` of each component and the fingerprint of its data. A field that is added later is declared in
+`added` with the value that means "as before"; at that value it stays out of the hash, so old runs keep their identity.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from steepest.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.optim import Optimizer
+
+
+@runtime_checkable
+class Described(Protocol):
+    """Anything that can state what it is, ready for JSON."""
+
+    def description(self) -> dict[str, Any]:
+        """Return kind, version and fields."""
+
+
+class Component(BaseModel):
+    """A frozen, validated part of a spec: a data set, a problem, a probe, a record.
+
+    Attributes:
+        version: bumped by hand whenever the component's numbers change for the same fields.
+        added: fields added after the first release, with the value at which they change nothing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+    version: ClassVar[int] = 1
+    added: ClassVar[Mapping[str, Any]] = {}
+
+    def fingerprint(self) -> str | None:
+        """Return a digest of data outside of the spec (a user's text files), or None where the fields say it all."""
+        return None
+
+    def description(self) -> dict[str, Any]:
+        """Return kind, version, data fingerprint and every field, ready for JSON."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        shown = {name: describe(v) for name, v in fields.items() if name not in self.added or v != self.added[name]}
+        data = self.fingerprint()
+        fingerprint = {} if data is None else {"data": data}
+        return {"kind": qualified_name(type(self)), "version": self.version} | fingerprint | shown
+
+    def changed(self, **fields: Any) -> Self:
+        """Return a validated copy with `fields` replaced.
+
+        Raises:
+            UsageError: an unknown field, or a value that the field refuses.
+        """
+        for name in fields:
+            if name not in type(self).model_fields:
+                raise unknown(f"field of {type(self).__name__}", name, type(self).model_fields)
+        try:
+            return type(self).model_validate(dict(self) | fields, strict=False)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise UsageError(f"{type(self).__name__}.{where} = {first['input']!r}: {first['msg']}") from None
+
+
+class Method:
+    """An optimizer class with its hyper-parameters, the learning rate left open because it is swept.
+
+    Args:
+        optimizer: any `torch.optim.Optimizer` class, from here, from torch or from the user.
+        label: the name in tables and figures; not part of a run's identity.
+        options: keyword arguments of the class other than `params` and `lr`.
+
+    Raises:
+        UsageError: an option that the class does not have.
+
+    >>> from steepest.optim import SignDescent
+    >>> Method(SignDescent, momentum=0.9)
+    Method(SignDescent, momentum=0.9)
+    """
+
+    def __init__(self, optimizer: type[Optimizer], label: str | None = None, **options: Any) -> None:
+        known = {name: p.default for name, p in inspect.signature(optimizer).parameters.items()}
+        known.pop("params", None)
+        known.pop("lr", None)
+        for name in options:
+            if name not in known:
+                raise unknown(f"option of {optimizer.__name__}", name, known)
+        given = [f"{name}={value!r}" for name, value in options.items()]
+        self.optimizer, self.options = optimizer, known | options
+        self.label = label or ", ".join([optimizer.__name__, *given])
+        self._shown = ", ".join([optimizer.__name__, *given])
+
+    def __repr__(self) -> str:
+        return f"Method({self._shown})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Method) and self.description() == other.description()
+
+    def __hash__(self) -> int:
+        return hash(canonical_json(self.description()))
+
+    def description(self) -> dict[str, Any]:
+        """Return the class, its version and every option, defaults included."""
+        version = getattr(self.optimizer, "version", 1)
+        return {"kind": qualified_name(self.optimizer), "version": version, "options": describe(self.options)}
+
+    def build(self, params: Iterable[Tensor], lr: float) -> Optimizer:
+        """Return the optimizer over `params` at learning rate `lr`."""
+        make: Any = self.optimizer
+        optimizer: Optimizer = make(params, lr=lr, **self.options)
+        return optimizer
+
+
+def qualified_name(thing: Any) -> str:
+    """Return `module.Name` of a class or function."""
+    return f"{thing.__module__}.{thing.__qualname__}"
+
+
+def describe(value: Any) -> Any:
+    """Return the JSON-ready description of a spec or a part of one; what is hashed and what is stored."""
+    if isinstance(value, Described):
+        return value.description()
+    if isinstance(value, Mapping):
+        return {str(key): describe(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [describe(item) for item in value]
+    if inspect.isclass(value) or inspect.isfunction(value):
+        return qualified_name(value)
+    return value
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one JSON text of a description: sorted keys, no blanks, shortest floats."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def identity(spec: Described) -> str:
+    """Return the run's name: the first 80 bits of the SHA-256 of the canonical description, as 20 hex digits."""
+    return hashlib.sha256(canonical_json(describe(spec)).encode()).hexdigest()[:20]

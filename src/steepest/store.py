@@ -1,0 +1,345 @@
+"""The store: one folder per run, named by the run's identity, complete or absent.
+
+    STORE/store.json                 says that this folder is a store
+    STORE/runs/ID/spec.json          the full description that was hashed
+    STORE/runs/ID/*.parquet          curves and tables
+    STORE/runs/ID/*.safetensors      tensors, where a run keeps any
+    STORE/runs/ID/result.json        state, facts, environment, digest of every other file; written last
+
+A run is written under a temporary name, synced, and renamed, so a reader sees all of it or nothing. Several processes
+and machines may write at once: the first rename wins, and the loser's copy, which holds the same numbers, is dropped.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import socket
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from steepest.errors import StoreError
+
+MARKER = {"format": "steepest store", "version": 1}
+RUN_NAME = re.compile(r"[0-9a-f]{20}")
+STALE_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What executing a spec gives, before it is stored.
+
+    Attributes:
+        state: `done`, or `diverged` where a loss was not finite.
+        facts: small numbers by name.
+        tables: Arrow tables by file name.
+        tensors: tensors by name.
+    """
+
+    state: str
+    facts: Mapping[str, float | int | str | None]
+    tables: Mapping[str, pa.Table] = field(default_factory=dict)
+    tensors: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A stored run, its files checked against their digests when it was loaded; tables are read when asked for."""
+
+    folder: Path
+    state: str
+    facts: dict[str, Any]
+    files: dict[str, str]
+    environment: dict[str, Any]
+    seconds: float
+
+    @property
+    def id(self) -> str:
+        """Return the run's identity."""
+        return self.folder.name
+
+    @cached_property
+    def spec(self) -> dict[str, Any]:
+        """Return the stored description."""
+        described: dict[str, Any] = json.loads(self._read("spec.json"))
+        return described
+
+    def table(self, name: str) -> pa.Table:
+        """Return the table `name`.
+
+        Raises:
+            StoreError: the file has gone since the run was loaded.
+        """
+        return pq.read_table(io.BytesIO(self._read(f"{name}.parquet")))
+
+    def column(self, name: str, table: str = "curves") -> np.ndarray:
+        """Return one column as an array; a list column as a matrix (rows, list length)."""
+        column = self.table(table).column(name).combine_chunks()
+        if pa.types.is_fixed_size_list(column.type):
+            return np.asarray(column.flatten()).reshape(len(column), column.type.list_size)
+        return np.asarray(column)
+
+    def tensors(self) -> dict[str, Any]:
+        """Return the stored tensors by name."""
+        from safetensors.torch import load
+
+        return dict(load(self._read("tensors.safetensors")))
+
+    def _read(self, name: str) -> bytes:
+        try:
+            data = (self.folder / name).read_bytes()
+        except OSError as error:
+            raise StoreError(f"run {self.id}: cannot read {name} ({error.strerror}); {_mend(self.folder)}") from None
+        return data
+
+
+def _mend(folder: Path) -> str:
+    return f"delete {folder} and repeat the command to train it again"
+
+
+class Store:
+    """A folder of runs.
+
+    Args:
+        root: the folder; created if absent.
+
+    Raises:
+        StoreError: the folder cannot be written, or holds something else.
+    """
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root).expanduser().absolute()
+        self.runs = self.root / "runs"
+        self._known: dict[str, Run] = {}
+        with _store_errors(self.root):
+            self._claim_folder()
+            self._sweep_up()
+
+    def get(self, identity: str) -> Run | None:
+        """Return the finished run, or None where it is absent or damaged; a damaged run will be trained again."""
+        if identity not in self._known:
+            run = self._load(self.runs / identity)
+            if run is None:
+                return None
+            self._known[identity] = run
+        return self._known[identity]
+
+    def all(self) -> Iterator[Run]:
+        """Yield every readable run in order of identity."""
+        for folder in sorted(self.runs.iterdir()):
+            run = self._load(folder) if RUN_NAME.fullmatch(folder.name) else None
+            if run is not None:
+                yield run
+
+    def foreign(self) -> list[Path]:
+        """Return what lies in the runs folder and is not a readable run: damaged or somebody else's."""
+        ours = {run.id for run in self.all()}
+        return [path for path in sorted(self.runs.iterdir()) if path.name not in ours and path.name[0] != "."]
+
+    def put(self, identity: str, description: Any, outcome: Outcome, seconds: float) -> Run:
+        """Write a run so that it is there whole or not at all, and return it.
+
+        Raises:
+            StoreError: the disk is full or the folder cannot be written.
+        """
+        temporary = self.runs / f".{identity}.{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
+        with _store_errors(self.root):
+            try:
+                temporary.mkdir()
+                files = {name: write_synced(temporary / name, data) for name, data in _contents(description, outcome)}
+                result = {
+                    "state": outcome.state,
+                    "facts": dict(outcome.facts),
+                    "files": files,
+                    "environment": environment(),
+                    "seconds": round(seconds, 4),
+                }
+                write_synced(temporary / "result.json", _json(result))
+                self._publish(temporary, self.runs / identity)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+        run = self.get(identity)
+        if run is None:
+            raise StoreError(f"run {identity} cannot be read back; {_mend(self.runs / identity)}")
+        return run
+
+    def append(self, name: str, record: Mapping[str, Any]) -> None:
+        """Append one record to the log `name` of the store; a half-written last line is ignored by `read_log`."""
+        with _store_errors(self.root), (self.root / f"{name}.jsonl").open("ab") as log:
+            log.write(b"\n" + json.dumps(dict(record), sort_keys=True).encode())
+            log.flush()
+            os.fsync(log.fileno())
+
+    def read_log(self, name: str) -> list[dict[str, Any]]:
+        """Return the records of a log in the order written."""
+        path = self.root / f"{name}.jsonl"
+        lines = path.read_bytes().split(b"\n") if path.exists() else []
+        return [record for line in lines if (record := _parsed(line)) is not None]
+
+    def _publish(self, temporary: Path, target: Path) -> None:
+        _sync_folder(temporary)
+        if target.exists() and self._load(target) is None:
+            os.replace(target, self.root / f"damaged-{target.name}-{uuid.uuid4().hex[:8]}")
+        try:
+            os.rename(temporary, target)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        _sync_folder(self.runs)
+
+    def _load(self, folder: Path) -> Run | None:
+        try:
+            result = _parsed((folder / "result.json").read_bytes())
+            if result is None or any(_digest(folder / name) != digest for name, digest in result["files"].items()):
+                return None
+            fields = (result[name] for name in ("state", "facts", "files", "environment", "seconds"))
+            return Run(folder, *fields)
+        except (OSError, KeyError, TypeError):
+            return None
+
+    def _claim_folder(self) -> None:
+        marker = self.root / "store.json"
+        if marker.exists():
+            if _parsed(marker.read_bytes()) != MARKER:
+                raise StoreError(f"{marker} is not the marker of a store of this version; choose another --store")
+        elif self.root.is_dir() and any(path.name[0] != "." for path in self.root.iterdir()):
+            raise StoreError(f"{self.root} is not empty and not a store; choose another folder with --store")
+        self.runs.mkdir(parents=True, exist_ok=True)
+        if not marker.exists():
+            write_atomically(marker, _json(MARKER))
+        if not os.access(self.runs, os.W_OK):
+            raise PermissionError(errno.EACCES, "permission denied")
+
+    def _sweep_up(self) -> None:
+        for path in self.runs.glob(".*"):
+            if _is_abandoned(path):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def default_store() -> Path:
+    """Return `STEEPEST_STORE`, else the platform's folder for application data."""
+    from platformdirs import user_data_dir
+
+    return Path(os.environ.get("STEEPEST_STORE") or Path(user_data_dir("steepest")) / "store")
+
+
+def environment() -> dict[str, Any]:
+    """Return what the numbers may depend on beyond the spec: versions, processor, threads."""
+    import platform
+
+    import torch
+
+    import steepest
+
+    return {
+        "steepest": steepest.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def write_synced(path: Path, data: bytes) -> str:
+    """Write and sync one file; return its SHA-256."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return hashlib.sha256(data).hexdigest()
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace `path` by `data` in one step; a reader sees the old or the new content."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
+    try:
+        write_synced(temporary, data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _contents(description: Any, outcome: Outcome) -> Iterator[tuple[str, bytes]]:
+    yield "spec.json", _json(description)
+    for name, table in outcome.tables.items():
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer, compression="zstd")
+        yield f"{name}.parquet", buffer.getvalue()
+    if outcome.tensors:
+        from safetensors.torch import save
+
+        yield "tensors.safetensors", save(dict(outcome.tensors))
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, indent=1, sort_keys=True).encode()
+
+
+def _parsed(data: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(data)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Tell whether a temporary folder's writer is gone: its process on this host, or a day without a change."""
+    named = re.fullmatch(r"\.[0-9a-f]{20}\.(.+)\.(\d+)\.[0-9a-f]{8}", path.name)
+    if named and named[1] == socket.gethostname():
+        return not _is_alive(int(named[2]))
+    return time.time() - path.stat().st_mtime > STALE_SECONDS
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@contextmanager
+def _store_errors(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            why, way_out = "the disk is full", "free some space and repeat the command; finished runs are kept"
+        else:
+            why, way_out = str(error.strerror or error), "choose another folder with --store or STEEPEST_STORE"
+        raise StoreError(f"cannot write to the store {root}: {why}; {way_out}") from None

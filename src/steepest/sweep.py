@@ -1,0 +1,250 @@
+"""Sweeps: optimizers × learning rates × seeds, in two stages, with the selection rule of the paper.
+
+Stage 1 runs whole decades of learning rates with the first seed; stage 2 runs half decades within one decade of the best
+rate with every seed. Both grids are extended, a bounded number of times, while their best rate lies at an edge.
+`Sweep.pending(runs)` says which specs are still needed given what is known, so a sweep can stop and go on anywhere.
+
+Selection (Kunstner et al. 2024, released code): the rate with the smallest final training objective, taking the worst
+seed. A run that diverged, or ended above 1.5 times its initial objective, counts as its initial objective.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import AfterValidator, Field, PrivateAttr, SerializeAsAny
+
+from steepest.experiment import Probe, Runnable, Spec
+from steepest.problems.base import Problem
+from steepest.spec import Component, Method
+from steepest.store import Run
+from steepest.train import Weighting
+
+Known = Callable[[Runnable], Run | None]
+
+
+class Grid(Component):
+    """Learning rates 10^e for ascending exponents e.
+
+    Args:
+        exponents: the e of stage 1.
+        tuned: False where the method finds its own step (line search): one rate, no edges, no stages.
+    """
+
+    exponents: Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(lambda e: tuple(sorted(set(e))))]
+    tuned: bool = True
+
+
+def decades(first: int, last: int) -> Grid:
+    """Return the grid of whole decades 10^first … 10^last.
+
+    >>> decades(-2, 0).exponents
+    (-2.0, -1.0, 0.0)
+    """
+    return Grid(exponents=tuple(float(e) for e in range(first, last + 1)))
+
+
+def untuned(lr: float = 1.0) -> Grid:
+    """Return the grid of a method that needs no tuning, at `lr`."""
+    return Grid(exponents=(math.log10(lr),), tuned=False)
+
+
+def learning_rate(exponent: float) -> float:
+    """Return 10^exponent."""
+    return float(10.0**exponent)
+
+
+class Sweep(Component):
+    """A problem, its optimizers with their grids, a horizon and seeds.
+
+    Args:
+        problem: shared by all runs.
+        optimizers: `{method: grid}`.
+        steps: updates per run, T.
+        seeds: at least three for a verdict; stage 1 uses the first.
+        groups: frequency groups recorded.
+        weighting: class weights of the objective.
+        refine: half-width of stage 2 in decades; None runs the stage-1 grid with every seed and stops there.
+        extend: how many times a grid may grow at an edge.
+        by_class: record the loss of every class.
+        probes: further measurements in every run.
+    """
+
+    problem: SerializeAsAny[Problem]
+    optimizers: Mapping[Method, Grid]
+    steps: Annotated[int, Field(ge=1)]
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0, 1, 2)
+    groups: int | None = 10
+    weighting: Weighting = "none"
+    refine: float | None = 1.0
+    extend: Annotated[int, Field(ge=0)] = 3
+    by_class: bool = False
+    probes: tuple[SerializeAsAny[Probe], ...] = ()
+    _specs: dict[tuple[Method, float, int], Spec] = PrivateAttr(default_factory=dict)
+
+    def spec(self, method: Method, exponent: float, seed: int) -> Spec:
+        """Return the spec of one run of the sweep."""
+        key = (method, exponent, seed)
+        if key not in self._specs:
+            self._specs[key] = Spec(
+                problem=self.problem,
+                method=method,
+                lr=learning_rate(exponent),
+                steps=self.steps,
+                seed=seed,
+                weighting=self.weighting,
+                groups=self.groups,
+                by_class=self.by_class,
+                probes=self.probes,
+            )
+        return self._specs[key]
+
+    def searches(self, known: Known) -> dict[Method, Search]:
+        """Return the state of every method's search."""
+        return {method: Search(self, method, known) for method in self.optimizers}
+
+    def progress(self, known: Known) -> Progress:
+        """Return the specs looked at so far, those needed next, and how many more are expected after them."""
+        searches = self.searches(known).values()
+        explored = [spec for search in searches for spec in search.explored]
+        pending = [spec for search in searches for spec in search.pending]
+        expected = sum(self._expected(grid) for grid in self.optimizers.values())
+        return Progress(explored, pending, max(0, expected - len(explored)) if pending else 0)
+
+    def _expected(self, grid: Grid) -> int:
+        seeds = len(self.seeds)
+        if not grid.tuned:
+            return seeds
+        if self.refine is None:
+            return len(grid.exponents) * seeds
+        fine, shared = int(4 * self.refine) + 1, int(2 * self.refine) + 1
+        return len(grid.exponents) + fine * seeds - shared
+
+
+class Progress(NamedTuple):
+    """How far a plan has come: specs looked at (pending ones included), specs needed next, runs expected later."""
+
+    explored: Sequence[Runnable]
+    pending: Sequence[Runnable]
+    expected_later: int
+
+
+class Search:
+    """The state of one method's search for its learning rate, recomputed from the known runs.
+
+    Attributes:
+        explored: specs looked at so far, pending ones included.
+        pending: specs needed next.
+        table: objective counted for selection (worst seed) by exponent, for exponents with every seed run.
+        best: the selected exponent, or None while pending.
+        trouble: why the selected rate decides nothing, or None.
+    """
+
+    def __init__(self, sweep: Sweep, method: Method, known: Known) -> None:
+        self.sweep, self.method, self.known = sweep, method, known
+        self._explored: dict[str, Spec] = {}
+        self.pending: list[Spec] = []
+        self.table: dict[float, float] = {}
+        self.best: float | None = None
+        self.trouble: str | None = None
+        self._search(sweep.optimizers[method])
+
+    def _search(self, grid: Grid) -> None:
+        seeds = self.sweep.seeds
+        if not grid.tuned:
+            self._settle(self._explore(grid.exponents, seeds, step=0))
+        elif self.sweep.refine is None:
+            self._settle(self._explore(grid.exponents, seeds, step=1))
+        else:
+            coarse = self._explore(grid.exponents, seeds[:1], step=1)
+            if coarse:
+                centre, reach = _argmin(coarse), self.sweep.refine
+                fine = [centre + half / 2 for half in range(-int(2 * reach), int(2 * reach) + 1)]
+                self._settle(self._explore(fine, seeds, step=0.5))
+
+    def _explore(self, exponents: Iterable[float], seeds: tuple[int, ...], step: float) -> dict[float, float]:
+        """Return the selection losses of a grid, grown while its best lies at an edge; empty while runs are pending."""
+        grid, table = list(exponents), dict[float, float]()
+        for grown in range(self.sweep.extend + 1):
+            specs = [self.sweep.spec(self.method, e, seed) for e in grid for seed in seeds]
+            self._explored |= {spec.id: spec for spec in specs}
+            self.pending = [spec for spec in specs if self.known(spec) is None]
+            if self.pending:
+                return {}
+            table = {e: self._selection_loss(e, seeds) for e in sorted(grid)}
+            best = _argmin(table)
+            if step == 0 or not _at_edge(best, table) or grown == self.sweep.extend:
+                break
+            grid.append(best - step if best == min(table) else best + step)
+        return table
+
+    @property
+    def explored(self) -> list[Spec]:
+        """Return the specs looked at so far, in the order of the search."""
+        return list(self._explored.values())
+
+    def _settle(self, table: dict[float, float]) -> None:
+        if not table:
+            return
+        self.table, self.best = table, _argmin(table)
+        if all(self._hopeless(self.best, seed) for seed in self.sweep.seeds):
+            self.trouble = f"{self.method.label}: no learning rate of the grid made progress"
+        elif self.sweep.optimizers[self.method].tuned and _at_edge(self.best, table):
+            self.trouble = f"{self.method.label}: the best learning rate 10^{self.best:g} is at the edge of its grid"
+
+    def runs(self, exponent: float) -> list[Run]:
+        """Return the known runs at one exponent, in order of seed."""
+        found = [self.known(self.sweep.spec(self.method, exponent, seed)) for seed in self.sweep.seeds]
+        return [run for run in found if run is not None]
+
+    def _selection_loss(self, exponent: float, seeds: tuple[int, ...]) -> float:
+        return max(selection_loss(self._run(exponent, seed).facts) for seed in seeds)
+
+    def _hopeless(self, exponent: float, seed: int) -> bool:
+        facts = self._run(exponent, seed).facts
+        return selection_loss(facts) >= float(facts["initial_objective"])
+
+    def _run(self, exponent: float, seed: int) -> Run:
+        run = self.known(self.sweep.spec(self.method, exponent, seed))
+        if run is None:
+            raise KeyError(f"{self.method.label} at 10^{exponent:g}, seed {seed} has not been run")
+        return run
+
+
+def selection_loss(facts: Mapping[str, Any]) -> float:
+    """Return the final objective, or the initial one where the run diverged or ended above 1.5 times it.
+
+    >>> selection_loss({"initial_objective": 2.0, "final_objective": 0.5})
+    0.5
+    >>> selection_loss({"initial_objective": 2.0, "final_objective": 3.1})
+    2.0
+    >>> selection_loss({"initial_objective": 2.0, "final_objective": None})
+    2.0
+    """
+    initial, final = float(facts["initial_objective"]), facts["final_objective"]
+    return initial if final is None or final > 1.5 * initial else float(final)
+
+
+def _argmin(table: Mapping[float, float]) -> float:
+    return min(table, key=lambda exponent: (table[exponent], exponent))
+
+
+def _at_edge(best: float, table: Mapping[float, float]) -> bool:
+    return best in (min(table), max(table))
+
+
+@dataclass(frozen=True)
+class Calculations:
+    """A fixed list of calculations or single runs, with the manners of a sweep."""
+
+    calculations: tuple[Runnable, ...]
+
+    def progress(self, known: Known) -> Progress:
+        """Return all of them, and those not known yet."""
+        return Progress(list(self.calculations), [c for c in self.calculations if known(c) is None], 0)
+
+
+Plan = Sweep | Calculations

@@ -1,0 +1,73 @@
+"""Appendix: AdaGrad, rescaled sign descent and gradient descent with line search on the linear model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from steepest.paper import Drawing, Figure, Results
+from steepest.sweep import Plan
+from steepest.verdict import Claim
+from steepest_papers.kunstner2024heavytailed import drawings, measures
+from steepest_papers.kunstner2024heavytailed.linear import RULE, LinearSizes, linear_sweep
+from steepest_papers.kunstner2024heavytailed.optimizers import ADAGRAD, ADAM, GD, LINE_SEARCH, RESCALED, RESCALED_M
+
+
+def plans(sizes: LinearSizes) -> dict[str, Plan]:
+    """Return the sweep of the further optimizers beside GD and Adam, whose runs are those of Figure 4."""
+    return {"alternatives": linear_sweep(sizes, (GD, LINE_SEARCH, ADAM, ADAGRAD, RESCALED, RESCALED_M))}
+
+
+def draw(results: Results) -> Mapping[str, Drawing]:
+    """Return loss by level of every optimizer."""
+    shown = ("LineSearch", "AdaGrad", "RescaledSign-m", "RescaledSign+m")
+    return {"alternatives": drawings.overview(results, "alternatives", shown, title="Linear model, overall")}
+
+
+CLAIMS = (
+    Claim(
+        "alt-line-search",
+        "Appendix, further optimizers",
+        "A line search does not rescue GD on the rarest level: ρ_G",
+        measures.rarest("alternatives", "LineSearch"),
+        holds=0.15,
+        fails=0.5,
+    ),
+    Claim(
+        "alt-adagrad",
+        "Appendix, further optimizers",
+        "AdaGrad makes progress on every level, like Adam: min_g ρ_g",
+        measures.least("alternatives", "AdaGrad"),
+        holds=0.5,
+        fails=0.15,
+    ),
+    Claim(
+        "alt-rescaled",
+        "Appendix, further optimizers",
+        "Sign descent rescaled by ‖g‖₁, the steepest descent in the ∞-norm, ends below GD: Γ",
+        measures.gap("alternatives", "GD-m", "RescaledSign-m"),
+        holds=0.15,
+        fails=0.05,
+    ),
+    Claim(
+        "alt-rescaled-rare",
+        "Appendix, further optimizers",
+        "Rescaled sign descent with momentum reaches the rarest level: ρ_G",
+        measures.rarest("alternatives", "RescaledSign+m"),
+        holds=0.5,
+        fails=0.15,
+    ),
+)
+
+FIGURE = Figure(
+    id="alternatives",
+    title="Linear model: AdaGrad, rescaled sign, line search",
+    statement=(
+        "Methods that change the direction coordinate by coordinate learn the rare classes; choosing the length of the gradient "
+        "step better, by a line search, does not."
+    ),
+    scales={"smoke": LinearSizes(m=4), "laptop": LinearSizes(m=7), "paper": LinearSizes(m=11)},
+    plans=plans,
+    claims=CLAIMS,
+    draw=draw,
+    rule=RULE,
+)

@@ -1,0 +1,107 @@
+"""Drawings shared by the figures: loss by frequency group, overall loss, learning-rate sweeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from matplotlib.axes import Axes
+
+from steepest.figures import canvas, group_colours, line_style, plot_band
+from steepest.paper import Drawing, Results
+from steepest.results import Best, SweepResults
+
+
+def overview(results: Results, plan: str, shown: Sequence[str], *, title: str) -> Drawing:
+    """Return the paper's main picture: overall loss of all optimizers, then loss by group of those in `shown`."""
+    sweep = results.sweep(plan)
+    figure, axes = canvas(1, 1 + len(shown), sharey=True)
+    overall(axes[0, 0], sweep, sweep.labels)
+    axes[0, 0].set_title(title)
+    for ax, label in zip(axes[0, 1:], shown, strict=True):
+        by_group(ax, sweep.best(label, decisive=False))
+        ax.set_title(label)
+    axes[0, 0].set_ylabel("training loss")
+    return Drawing(figure, curve_table(sweep, sweep.labels))
+
+
+def grid_of_methods(results: Results, plan: str) -> Drawing:
+    """Return loss by group for every optimizer of a sweep: without momentum above, with momentum below."""
+    sweep = results.sweep(plan)
+    above = [label for label in sweep.labels if not label.endswith("+m")]
+    below = [label for label in sweep.labels if label.endswith("+m")]
+    figure, axes = canvas(2, max(len(above), len(below)), width=2.3, height=2.1, sharex=True, sharey=True)
+    for row, labels in zip(axes, (above, below), strict=True):
+        for ax in row[len(labels) :]:
+            ax.set_axis_off()
+        for ax, label in zip(row, labels, strict=False):
+            best = sweep.best(label, decisive=False)
+            by_group(ax, best, legend=ax is axes[0, 0])
+            ax.set_title(f"{label}  $10^{{{best.exponent:g}}}$" + ("  (undecided)" if best.trouble else ""))
+            ax.tick_params(labelbottom=True)
+        row[0].set_ylabel("training loss")
+    return Drawing(figure, curve_table(sweep, sweep.labels))
+
+
+def overall(ax: Axes, sweep: SweepResults, labels: Sequence[str]) -> None:
+    """Plot the loss of each optimizer at its selected rate: median over seeds, band from smallest to largest."""
+    for label in labels:
+        curves = sweep.best(label, decisive=False).curves()
+        plot_band(ax, np.arange(curves.shape[1]), curves, label=label, **line_style(label))
+    ax.set_xlabel("update")
+    ax.set_ylim(bottom=0)
+    ax.legend(ncols=1 + len(labels) // 5, handlelength=1.6, columnspacing=0.8)
+
+
+def by_group(ax: Axes, best: Best, *, legend: bool = True) -> None:
+    """Plot the loss of each frequency group, dark the most frequent, and the mean loss in grey."""
+    curves = best.curves("group")
+    for g, colour in enumerate(group_colours(curves.shape[2])):
+        if not np.isnan(curves[:, :, g]).all():
+            plot_band(ax, np.arange(curves.shape[1]), curves[:, :, g], color=colour, label=_group_name(g, curves.shape[2]))
+    mean = best.curves()
+    ax.plot(np.arange(mean.shape[1]), np.median(mean, axis=0), color="#999999", linewidth=1.2, linestyle=":", label="all")
+    ax.set_xlabel("update")
+    if legend:
+        ax.legend(loc="upper right", handlelength=1.2)
+
+
+def _group_name(g: int, num_groups: int) -> str:
+    return "most frequent" if g == 0 else "rarest" if g == num_groups - 1 else f"_group {g + 1}"
+
+
+def learning_rates(results: Results, plan: str) -> Drawing:
+    """Return the final loss against the learning rate for every optimizer: worst seed of the runs in the store."""
+    sweep = results.sweep(plan)
+    rows = [row for row in sweep.to_arrow().to_pylist() if row["method"] in sweep.labels]
+    figure, axes = canvas(1, 1, width=4.6, height=3.2)
+    ax = axes[0, 0]
+    for label in sweep.labels:
+        worst: dict[float, float] = {}
+        for row in rows:
+            if row["method"] == label:
+                worst[row["lr"]] = max(worst.get(row["lr"], 0.0), row["selection_loss"])
+        rates = sorted(worst)
+        ax.plot(rates, [worst[lr] for lr in rates], marker="o", markersize=3, label=label, **line_style(label))
+        chosen = sweep.best(label, decisive=False).lr
+        ax.plot([chosen], [worst[chosen]], marker="o", markersize=7, fillstyle="none", color=line_style(label)["color"])
+    ax.set_xscale("log")
+    ax.set_xlabel("learning rate")
+    ax.set_ylabel("final loss, worst seed")
+    ax.set_title("Learning rates; rings mark the selected ones")
+    ax.legend(ncols=2)
+    return Drawing(figure, pa.Table.from_pylist(rows))
+
+
+def curve_table(sweep: SweepResults, labels: Sequence[str]) -> pa.Table:
+    """Return every plotted curve in long form: method, run, seed, step, group (0 = all), loss."""
+    rows: list[dict[str, Any]] = []
+    for label in labels:
+        for seed, run in zip(sweep.sweep.seeds, sweep.best(label, decisive=False).runs, strict=True):
+            where = {"method": label, "run": run.id, "seed": seed}
+            rows += [where | {"step": t, "group": 0, "loss": x} for t, x in enumerate(run.column("loss").tolist())]
+            for g, column in enumerate(run.column("group").T.tolist()):
+                rows += [where | {"step": t, "group": g + 1, "loss": x} for t, x in enumerate(column)]
+    return pa.Table.from_pylist(rows)

@@ -1,0 +1,117 @@
+"""Figure 7: along the path of Adam, gradient norm and Hessian trace of a class come to be proportional."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pyarrow as pa
+from matplotlib.axes import Axes
+
+from steepest.figures import canvas, group_colours
+from steepest.measure.curvature import log_correlation
+from steepest.paper import Drawing, Figure, Results
+from steepest.store import Run
+from steepest.verdict import Claim
+from steepest_papers.kunstner2024heavytailed.paths import MAIN_TIMES, RULE, Columns, PathSizes, at, over_seeds, path_plans
+
+
+def correlation(step: int, x: str, y: str) -> Callable[[Run], float]:
+    """Return r of log x and log y over classes, at `step` of a run."""
+
+    def number(run: Run) -> float:
+        columns = at(run, "curvaturebyclass", step)
+        return log_correlation(columns[x], columns[y])
+
+    return number
+
+
+CLAIMS = (
+    Claim(
+        "fig7-start",
+        "Figure 7",
+        "At initialisation gradient norm and Hessian trace by class are unrelated: r of their logs at t = 0",
+        over_seeds("adam", correlation(0, "gradient_norm", "hessian_trace")),
+        holds=0.5,
+        fails=0.9,
+    ),
+    Claim(
+        "fig7-end",
+        "Figure 7",
+        "Along Adam's path they become proportional: r of their logs at t = 100",
+        over_seeds("adam", correlation(100, "gradient_norm", "hessian_trace")),
+        holds=0.9,
+        fails=0.5,
+    ),
+    Claim(
+        "fig7-gradient-frequency",
+        "Figure 7",
+        "Gradient norms grow with class frequency: r of log π and log g at t = 100",
+        over_seeds("adam", correlation(100, "count", "gradient_norm")),
+        holds=0.8,
+        fails=0.3,
+    ),
+    Claim(
+        "fig7-hessian-frequency",
+        "Figure 7",
+        "Hessian traces grow with class frequency: r of log π and log h at t = 100",
+        over_seeds("adam", correlation(100, "count", "hessian_trace")),
+        holds=0.9,
+        fails=0.5,
+    ),
+)
+
+
+def scatter(run: Run, times: tuple[int, ...], columns: int, *, prefix: str = "") -> Drawing:
+    """Return (g_k, h_k) at several times, coloured by level, dark the most frequent; `prefix` picks the mirrored path."""
+    rows = -(-len(times) // columns)
+    figure, axes = canvas(rows, columns, width=2.25, height=2.15, sharex=True, sharey=True)
+    for ax, step in zip(axes.flat, times, strict=False):
+        found = at(run, "curvaturebyclass", step)
+        _panel(ax, found, prefix)
+        r = log_correlation(found[f"{prefix}gradient_norm"], found[f"{prefix}hessian_trace"])
+        ax.set_title(f"$t = {step}$   $r = {r:.2f}$")
+    for ax in axes[-1]:
+        ax.set_xlabel(r"$\Vert\nabla_{w_k} f\Vert$")
+    for ax in axes[:, 0]:
+        ax.set_ylabel(r"$\mathrm{Tr}\,\nabla^2_{w_k} f$")
+    table = run.table("curvaturebyclass")
+    return Drawing(figure, table.append_column("run", pa.array([run.id] * len(table))))
+
+
+def _panel(ax: Axes, found: Columns, prefix: str) -> None:
+    levels = np.unique(found["count"])[::-1]
+    for level, colour in reversed(list(zip(levels, group_colours(len(levels)), strict=True))):
+        mine = found["count"] == level
+        shown = np.flatnonzero(mine)[:100]
+        ax.loglog(
+            found[f"{prefix}gradient_norm"][shown],
+            found[f"{prefix}hessian_trace"][shown],
+            linestyle="",
+            marker="o",
+            markersize=3.2,
+            markeredgewidth=0,
+            color=colour,
+            alpha=0.75,
+        )
+    ax.axline((1e-2, 1e-2), (1e-1, 1e-1), color="#bbbbbb", linewidth=1, zorder=0)
+
+
+def draw(results: Results) -> Mapping[str, Drawing]:
+    """Return the scatter along Adam's path of the first seed."""
+    return {"fig7": scatter(results.calculations("adam")[0], MAIN_TIMES, 3)}
+
+
+FIGURE = Figure(
+    id="fig7",
+    title="Gradient and Hessian by class along Adam's path",
+    statement=(
+        "At initialisation gradients differ between classes and Hessians do not. During training both come to be proportional "
+        "to class frequency, so that dividing by the gradient's size, as Adam and sign descent do, acts like a preconditioner."
+    ),
+    scales={"smoke": PathSizes(m=4), "laptop": PathSizes(m=8), "paper": PathSizes(m=11)},
+    plans=path_plans,
+    claims=CLAIMS,
+    draw=draw,
+    rule=RULE,
+)

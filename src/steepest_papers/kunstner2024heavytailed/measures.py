@@ -1,0 +1,98 @@
+"""Measures shared by the figures: one number per seed, at each optimizer's selected learning rate.
+
+ρ_g is the progress of frequency group g at the horizon, g = 1 the most frequent; Γ the gap between two optimizers in units
+of the initial loss (`steepest.measure.progress`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from steepest.measure.progress import group_progress, optimizer_gap, rank_order
+from steepest.paper import Results
+from steepest.results import Best
+from steepest.verdict import Measured
+
+Measure = Callable[[Results], Measured]
+
+
+def rarest(plan: str, label: str) -> Measure:
+    """Return the measure ρ_G, the progress of the rarest group that has samples."""
+    return lambda results: _by_group(results, plan, label, lambda rho: rho[:, -1])
+
+
+def least(plan: str, label: str) -> Measure:
+    """Return the measure min_g ρ_g."""
+    return lambda results: _by_group(results, plan, label, lambda rho: rho.min(axis=1))
+
+
+def lag(plan: str, label: str) -> Measure:
+    """Return the measure ρ_1 − ρ_G: how far the rarest group is behind the most frequent one."""
+    return lambda results: _by_group(results, plan, label, lambda rho: rho[:, 0] - rho[:, -1])
+
+
+def order(plan: str, label: str) -> Measure:
+    """Return the measure τ, Kendall's correlation between a group's rarity and its final loss."""
+
+    def measure(results: Results) -> Measured:
+        best = results.sweep(plan).best(label)
+        final = best.curves("group")[:, -1]
+        return Measured([rank_order(row) for row in final], run_ids(best), evidence=f"{label} at 10^{best.exponent:g}")
+
+    return measure
+
+
+def gap(plan: str, worse: str, better: str, *, absolute: bool = False) -> Measure:
+    """Return the measure Γ = (L_worse − L_better)/L(0) at the horizon, or its absolute value."""
+
+    def measure(results: Results) -> Measured:
+        sweep = results.sweep(plan)
+        slow, fast = sweep.best(worse), sweep.best(better)
+        values = gaps(slow, fast)
+        evidence = f"{worse} {final_losses(slow).mean():.3g}, {better} {final_losses(fast).mean():.3g}"
+        return Measured(np.abs(values).tolist() if absolute else values.tolist(), run_ids(slow, fast), evidence=evidence)
+
+    return measure
+
+
+def momentum_against_direction(plan: str, families: tuple[str, ...]) -> Measure:
+    """Return the measure max_family |L(−m) − L(+m)| / (L(GD−m) − L(Sign−m)): what momentum changes, in units of what
+    the sign changes."""
+
+    def measure(results: Results) -> Measured:
+        sweep = results.sweep(plan)
+        best = {f"{family}{m}": sweep.best(f"{family}{m}") for family in families for m in ("-m", "+m")}
+        changes = {family: np.abs(gaps(best[f"{family}-m"], best[f"{family}+m"])) for family in families}
+        direction = gaps(best["GD-m"], best["Sign-m"])
+        values = np.max(list(changes.values()), axis=0) / direction
+        parts = ", ".join(f"{family} {change.mean():.2f}" for family, change in changes.items())
+        evidence = f"Γ by momentum: {parts}; by sign: {direction.mean():.2f}"
+        return Measured(values.tolist(), run_ids(*best.values()), evidence=evidence)
+
+    return measure
+
+
+def gaps(worse: Best, better: Best) -> np.ndarray:
+    """Return Γ for every seed."""
+    rows = zip(final_losses(worse), final_losses(better), worse.curves()[:, 0], strict=True)
+    return np.array([optimizer_gap(*row) for row in rows])
+
+
+def final_losses(best: Best) -> np.ndarray:
+    """Return L(T) for every seed."""
+    return np.asarray(best.curves()[:, -1])
+
+
+def run_ids(*bests: Best) -> list[str]:
+    """Return the ids of some selected runs."""
+    return [run.id for best in bests for run in best.runs]
+
+
+def _by_group(results: Results, plan: str, label: str, number: Callable[[np.ndarray], np.ndarray]) -> Measured:
+    best = results.sweep(plan).best(label)
+    rho = group_progress(best.curves("group"))
+    rho = rho[:, ~np.isnan(rho).all(axis=0)]
+    shown = " ".join(f"{value:.2f}" for value in rho.mean(axis=0))
+    return Measured(number(rho).tolist(), run_ids(best), evidence=f"{label} at 10^{best.exponent:g}, ρ by group: {shown}")

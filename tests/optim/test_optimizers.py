@@ -1,0 +1,500 @@
+"""One suite for all optimizers but the line search: a record for each, judged by numpy in float64 and by torch."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from steepest.norms import l2_norm
+from steepest.optim import AdaGrad, Adam, GradientDescent, NormalizedGD, RescaledSignDescent, SignDescent
+from steepest.optim.adagrad import adagrad_
+from steepest.optim.adam import adam_
+from steepest.optim.gradient_descent import gradient_descent_
+from steepest.optim.normalized import normalized_gd_
+from steepest.optim.rescaled_sign import rescaled_sign_descent_
+from steepest.optim.sign import sign_descent_
+
+SHAPES = [(3,), (4, 5), (2, 3, 2), ()]
+SIZE = sum(math.prod(shape) for shape in SHAPES)
+
+
+# ---- the equations, once more, in numpy: one flat vector, a given sequence of gradients -----------------------------
+
+
+def heavy_ball(direction, w, gradients, lr, momentum=0.0):
+    b = 0.0
+    for g in gradients:
+        b = momentum * b + direction(g)
+        w = w - lr * b
+    return w
+
+
+def signum(w, gradients, lr, momentum):
+    m = 0.0
+    for g in gradients:
+        m = momentum * m + (1 - momentum) * g
+        w = w - lr * np.sign(m)
+    return w
+
+
+def adam(w, gradients, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+    m = v = 0.0
+    for t, g in enumerate(gradients, start=1):
+        m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g**2
+        w = w - lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + eps)
+    return w
+
+
+def adagrad(w, gradients, lr, eps=1e-10):
+    s = 0.0
+    for g in gradients:
+        s = s + g**2
+        w = w - lr * g / (np.sqrt(s) + eps)
+    return w
+
+
+descend = partial(heavy_ball, lambda g: g)
+descend_normalized = partial(heavy_ball, lambda g: g / np.sqrt(np.sum(g**2)))
+descend_sign = partial(heavy_ball, np.sign)
+descend_rescaled = partial(heavy_ball, lambda g: np.sum(np.abs(g)) * np.sign(g))
+
+
+# ---- one record per optimizer ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Record:
+    """`by_hand`: the parameters (1, 1) after the first and the second step with gradient (3, −4) and lr 0.1."""
+
+    make: Callable[..., Any]
+    reference: Callable[..., Any]
+    rule: Callable[..., None]
+    by_hand: tuple[tuple[float, float], tuple[float, float]]
+    options: dict[str, Any]
+    state: tuple[str, ...] = ()
+    in_torch: Callable[..., Any] | None = None
+    lr: float = 0.01
+
+
+def with_momentum_buffer(rule, **options):
+    """Gives the heavy-ball rules the signature rule(params, grads, state tensors by name, step number, lr)."""
+
+    def step(w, g, state, t, lr):
+        rule(w, g, state.get("momentum_buffer", [None] * len(w)), lr, **options)
+
+    return step
+
+
+def rule_of_adam(beta1):
+    def step(w, g, state, t, lr):
+        adam_(w, g, state["exp_avg"], state["exp_avg_sq"], t, lr, betas=(beta1, 0.999))
+
+    return step
+
+
+def rule_of_adagrad(w, g, state, t, lr):
+    adagrad_(w, g, state["sum"], lr)
+
+
+HALF = {"momentum": 0.5}
+BUFFER = ("momentum_buffer",)
+MOMENTS = ("exp_avg", "exp_avg_sq")
+
+RECORDS = {
+    "gd": Record(
+        GradientDescent,
+        descend,
+        with_momentum_buffer(gradient_descent_),
+        ((0.7, 1.4), (0.4, 1.8)),
+        {},
+        (),
+        torch.optim.SGD,
+    ),
+    "gd+m": Record(
+        GradientDescent,
+        descend,
+        with_momentum_buffer(gradient_descent_, **HALF),
+        ((0.7, 1.4), (0.25, 2.0)),
+        HALF,
+        BUFFER,
+        torch.optim.SGD,
+    ),
+    "normalized": Record(
+        NormalizedGD,
+        descend_normalized,
+        with_momentum_buffer(normalized_gd_, run_axis=True),
+        ((0.94, 1.08), (0.88, 1.16)),
+        {},
+    ),
+    "normalized+m": Record(
+        NormalizedGD,
+        descend_normalized,
+        with_momentum_buffer(normalized_gd_, run_axis=True, **HALF),
+        ((0.94, 1.08), (0.85, 1.2)),
+        HALF,
+        BUFFER,
+    ),
+    "sign": Record(SignDescent, descend_sign, with_momentum_buffer(sign_descent_), ((0.9, 1.1), (0.8, 1.2)), {}),
+    "sign+m": Record(
+        SignDescent, descend_sign, with_momentum_buffer(sign_descent_, **HALF), ((0.9, 1.1), (0.75, 1.25)), HALF, BUFFER
+    ),
+    "signum": Record(
+        partial(SignDescent, order="signum"),
+        signum,
+        with_momentum_buffer(sign_descent_, order="signum", **HALF),
+        ((0.9, 1.1), (0.8, 1.2)),
+        HALF,
+        BUFFER,
+    ),
+    "rescaled": Record(
+        RescaledSignDescent,
+        descend_rescaled,
+        with_momentum_buffer(rescaled_sign_descent_, run_axis=True),
+        ((0.3, 1.7), (-0.4, 2.4)),
+        {},
+        lr=0.001,
+    ),
+    "rescaled+m": Record(
+        RescaledSignDescent,
+        descend_rescaled,
+        with_momentum_buffer(rescaled_sign_descent_, run_axis=True, **HALF),
+        ((0.3, 1.7), (-0.75, 2.75)),
+        HALF,
+        BUFFER,
+        lr=0.001,
+    ),
+    "adam": Record(
+        Adam, adam, rule_of_adam(0.9), ((0.9, 1.1), (0.8, 1.2)), {}, MOMENTS, partial(torch.optim.Adam, fused=False)
+    ),
+    "adam-m": Record(
+        partial(Adam, betas=(0, 0.999)),
+        partial(adam, beta1=0.0),
+        rule_of_adam(0.0),
+        ((0.9, 1.1), (0.8, 1.2)),
+        {},
+        MOMENTS,
+        partial(torch.optim.Adam, fused=False, betas=(0.0, 0.999)),
+    ),
+    "adagrad": Record(
+        AdaGrad,
+        adagrad,
+        rule_of_adagrad,
+        ((0.9, 1.1), (0.9 - 0.1 / math.sqrt(2), 1.1 + 0.1 / math.sqrt(2))),
+        {},
+        ("sum",),
+        torch.optim.Adagrad,
+    ),
+}
+
+every_optimizer = pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS.keys())
+with_momentum = [GradientDescent, NormalizedGD, SignDescent, RescaledSignDescent]
+every_class = [*with_momentum, Adam, AdaGrad]
+
+
+def random_gradients(steps: int, seed: int = 0) -> np.ndarray:
+    """(steps, SIZE); coordinates of very different scale, as under class imbalance."""
+    scale = 10.0 ** np.linspace(-2, 1, SIZE)
+    return np.random.default_rng(seed).standard_normal((steps, SIZE)) * scale
+
+
+def cut(vector: np.ndarray, dtype: torch.dtype) -> list[Tensor]:
+    pieces = np.split(vector, np.cumsum([math.prod(shape) for shape in SHAPES])[:-1])
+    return [torch.tensor(piece, dtype=dtype).reshape(shape) for piece, shape in zip(pieces, SHAPES, strict=True)]
+
+
+def flat(tensors) -> np.ndarray:
+    return np.concatenate([t.detach().double().numpy().ravel() for t in tensors])
+
+
+def parameters(dtype: torch.dtype = torch.float64) -> list[nn.Parameter]:
+    return [nn.Parameter(piece) for piece in cut(np.linspace(-1, 1, SIZE), dtype)]
+
+
+def feed(optimizer, params, gradients) -> None:
+    for vector in gradients:
+        for p, g in zip(params, cut(vector, params[0].dtype), strict=True):
+            p.grad = g
+        optimizer.step()
+
+
+def relative_error(actual: np.ndarray, expected: np.ndarray) -> float:
+    return np.linalg.norm(actual - expected) / np.linalg.norm(expected)
+
+
+# ---- the equations --------------------------------------------------------------------------------------------------
+
+
+@every_optimizer
+def test_agrees_with_the_equation_in_float64(record):
+    params, gradients = parameters(), random_gradients(200)
+    feed(record.make(params, lr=record.lr, **record.options), params, gradients)
+    expected = record.reference(np.linspace(-1, 1, SIZE), gradients, record.lr, **record.options)
+    assert relative_error(flat(params), expected) < 1e-12
+
+
+@every_optimizer
+def test_two_steps_by_hand(record):
+    w = nn.Parameter(torch.tensor([1.0, 1.0], dtype=torch.float64))
+    optimizer = record.make([w], lr=0.1, **record.options)
+    for expected in record.by_hand:
+        w.grad = torch.tensor([3.0, -4.0], dtype=torch.float64)
+        optimizer.step()
+        np.testing.assert_allclose(w.detach(), expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", [name for name, record in RECORDS.items() if record.in_torch])
+def test_agrees_with_torch_in_float32(name):
+    record, gradients = RECORDS[name], random_gradients(200)
+    ours, theirs = parameters(torch.float32), parameters(torch.float32)
+    feed(record.make(ours, lr=record.lr, **record.options), ours, gradients)
+    feed(record.in_torch(theirs, lr=record.lr, **record.options), theirs, gradients)
+    assert relative_error(flat(ours), flat(theirs)) < 1e-6
+
+
+@every_optimizer
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_runs_stepped_together_have_the_bits_of_runs_stepped_alone(record, dtype):
+    runs, steps, rates = 5, 20, [0.001, 0.01, 0.1, 1.0, 3.0]
+    gradients = np.stack([random_gradients(steps, seed) for seed in range(runs)], axis=1)
+
+    def train(chosen: list[int], lr: float | Tensor) -> list[Tensor]:
+        w = [p.detach().repeat(len(chosen), *[1] * p.dim()) for p in parameters(dtype)]
+        state = {name: [torch.zeros_like(p) for p in w] for name in record.state}
+        for t in range(1, steps + 1):
+            g = [torch.stack(pieces) for pieces in zip(*(cut(gradients[t - 1, r], dtype) for r in chosen), strict=True)]
+            record.rule(w, g, state, t, lr)
+        return w
+
+    together = train(list(range(runs)), torch.tensor(rates, dtype=dtype))
+    for r in range(runs):
+        alone = train([r], rates[r])
+        assert all(torch.equal(a[0], b[r]) for a, b in zip(alone, together, strict=True))
+
+
+@every_optimizer
+def test_the_class_applies_its_rule(record):
+    gradients = random_gradients(30)
+    params, w = parameters(), [p.detach().clone()[None] for p in parameters()]
+    feed(record.make(params, lr=record.lr, **record.options), params, gradients)
+    state = {name: [torch.zeros_like(p) for p in w] for name in record.state}
+    for t, vector in enumerate(gradients, start=1):
+        record.rule(w, [g[None] for g in cut(vector, torch.float64)], state, t, record.lr)
+    assert relative_error(flat(params), flat(w)) < 1e-14
+
+
+@pytest.mark.parametrize("name", ["sign", "sign+m", "signum", "normalized", "normalized+m"])
+@pytest.mark.parametrize("scale", [2.0**-20, 2.0**20])
+def test_scaling_the_gradient_changes_nothing(name, scale):
+    record, gradients = RECORDS[name], random_gradients(10)
+    plain, scaled = parameters(), parameters()
+    feed(record.make(plain, lr=0.1, **record.options), plain, gradients)
+    feed(record.make(scaled, lr=0.1, **record.options), scaled, scale * gradients)
+    assert np.array_equal(flat(plain), flat(scaled))
+
+
+def test_rescaled_sign_moves_every_coordinate_by_the_1_norm():
+    params = parameters()
+    before, (gradient,) = flat(params), random_gradients(1)
+    feed(RescaledSignDescent(params, lr=0.5), params, [gradient])
+    np.testing.assert_allclose(np.abs(flat(params) - before), 0.5 * np.abs(gradient).sum(), rtol=1e-13)
+
+
+@every_optimizer
+def test_a_zero_gradient_moves_nothing(record):
+    params = parameters()
+    before = flat(params)
+    feed(record.make(params, lr=0.1, **record.options), params, np.zeros((3, SIZE)))
+    assert np.array_equal(flat(params), before)
+
+
+# ---- manners of torch.optim -----------------------------------------------------------------------------------------
+
+
+@every_optimizer
+def test_state_dict_round_trip_continues_with_the_same_bits(record):
+    gradients = random_gradients(20)
+    straight, resumed = parameters(torch.float32), parameters(torch.float32)
+    feed(record.make(straight, lr=0.01, **record.options), straight, gradients)
+    first = record.make(resumed, lr=0.01, **record.options)
+    feed(first, resumed, gradients[:7])
+    file = io.BytesIO()
+    torch.save(first.state_dict(), file)
+    file.seek(0)
+    second = record.make(resumed, lr=0.5)
+    second.load_state_dict(torch.load(file, weights_only=True))
+    feed(second, resumed, gradients[7:])
+    assert np.array_equal(flat(straight), flat(resumed))
+
+
+@every_optimizer
+def test_state_is_created_at_the_first_step(record):
+    params = parameters()
+    optimizer = record.make(params, lr=0.1, **record.options)
+    assert not optimizer.state
+    feed(optimizer, params, random_gradients(1))
+    for p in params:
+        assert {name for name in optimizer.state[p] if name != "step"} == set(record.state)
+        assert all(optimizer.state[p][name].dtype == p.dtype for name in record.state)
+
+
+@every_optimizer
+def test_groups_have_their_own_learning_rate_and_one_norm(record):
+    gradients = random_gradients(10)
+    alone, grouped = parameters(), parameters()
+    feed(record.make(alone, lr=0.1, **record.options), alone, gradients)
+    groups = [{"params": grouped[:2], "lr": 0.1}, {"params": grouped[2:], "lr": 0.2}]
+    feed(record.make(groups, lr=9.0, **record.options), grouped, gradients)
+    start = parameters()
+    for p, q, p0, factor in zip(alone, grouped, start, [1, 1, 2, 2], strict=True):
+        torch.testing.assert_close((q - p0).data, factor * (p - p0).data, rtol=1e-12, atol=1e-12)
+
+
+@every_optimizer
+def test_parameters_without_gradient_stay_and_get_no_state(record):
+    used, unused = parameters()[0], nn.Parameter(torch.ones(4))
+    optimizer = record.make([unused, used], lr=0.1, **record.options)
+    optimizer.step()  # nothing has a gradient yet
+    used.grad = torch.ones_like(used)
+    optimizer.step()
+    assert torch.equal(unused.data, torch.ones(4))
+    assert unused not in optimizer.state
+    assert not torch.equal(used.data, parameters()[0].data)
+
+
+@every_optimizer
+def test_a_closure_is_called_once_with_gradients_on_and_its_loss_returned(record):
+    w = nn.Parameter(torch.tensor([3.0]))
+    optimizer, calls = record.make([w], lr=0.1, **record.options), []
+
+    def closure():
+        calls.append(torch.is_grad_enabled())
+        optimizer.zero_grad()
+        loss = (w**2).sum()
+        loss.backward()
+        return loss
+
+    with torch.no_grad():
+        assert optimizer.step(closure).item() == 9.0
+    assert calls == [True]
+    assert w.item() < 3.0
+
+
+@every_optimizer
+def test_sparse_gradients_are_refused_and_nothing_moves(record):
+    dense, table = nn.Parameter(torch.ones(2)), nn.Embedding(4, 2, sparse=True)
+    before = table.weight.detach().clone()
+    optimizer = record.make([table.weight, dense], lr=0.1, **record.options)
+    (table(torch.tensor([1])).sum() + dense.sum()).backward()
+    with pytest.raises(RuntimeError, match=rf"{type(optimizer).__name__} does not support sparse.*SparseAdam"):
+        optimizer.step()
+    assert torch.equal(table.weight, before)
+    assert torch.equal(dense.data, torch.ones(2))
+
+
+@every_optimizer
+def test_a_step_never_waits_for_the_device(record):
+    w = nn.Parameter(torch.ones(3, device="meta"))  # reading a value of a meta tensor raises
+    optimizer = record.make([w], lr=0.1, **record.options)
+    for _ in range(2):
+        w.grad = torch.ones(3, device="meta")
+        optimizer.step()
+
+
+@every_optimizer
+def test_a_scheduler_changes_the_learning_rate(record):
+    halved, plain = parameters(), parameters()
+    gradient = random_gradients(1)
+    optimizer = record.make(halved, lr=0.1, **record.options)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0 if step == 0 else 0.5)
+    feed(optimizer, halved, gradient)
+    after_one = flat(halved)
+    scheduler.step()
+    feed(optimizer, halved, gradient)
+    feed(record.make(plain, lr=0.1, **record.options), plain, np.repeat(gradient, 2, axis=0))
+    full_second_step = flat(plain) - after_one
+    np.testing.assert_allclose(flat(halved) - after_one, 0.5 * full_second_step, rtol=1e-9)
+
+
+def test_momentum_switched_on_later_starts_from_an_empty_buffer():
+    params = parameters()
+    gradients, before = random_gradients(2), flat(params)
+    optimizer = GradientDescent(params, lr=0.1)
+    feed(optimizer, params, gradients[:1])
+    optimizer.param_groups[0]["momentum"] = 0.5
+    feed(optimizer, params, gradients[1:])
+    np.testing.assert_allclose(flat(params), before - 0.1 * gradients.sum(axis=0), rtol=1e-12)
+
+
+# ---- refusals -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", every_class)
+@pytest.mark.parametrize("lr", [0.0, -0.1, math.nan, math.inf])
+def test_bad_learning_rate(make, lr):
+    with pytest.raises(ValueError, match=f"^lr must be finite and > 0, got {lr}$"):
+        make(parameters(), lr=lr)
+
+
+@pytest.mark.parametrize("make", with_momentum)
+@pytest.mark.parametrize("momentum", [-0.1, 1.0, math.nan])
+def test_bad_momentum(make, momentum):
+    with pytest.raises(ValueError, match=rf"^momentum must be in \[0, 1\), got {momentum}$"):
+        make(parameters(), lr=0.1, momentum=momentum)
+
+
+@pytest.mark.parametrize("make", [Adam, AdaGrad])
+@pytest.mark.parametrize("eps", [-1e-8, math.nan, math.inf])
+def test_bad_epsilon(make, eps):
+    with pytest.raises(ValueError, match=f"^eps must be finite and >= 0, got {eps}$"):
+        make(parameters(), lr=0.1, eps=eps)
+
+
+@pytest.mark.parametrize("betas", [(-0.1, 0.9), (0.9, 1.0), (math.nan, 0.9)])
+def test_bad_betas(betas):
+    with pytest.raises(ValueError, match=r"^betas must both be in \[0, 1\), got \("):
+        Adam(parameters(), lr=0.1, betas=betas)
+
+
+def test_bad_order():
+    with pytest.raises(ValueError, match=r"^order must be 'sign-first' or 'signum', got 'sign'$"):
+        SignDescent(parameters(), lr=0.1, order="sign")
+
+
+@pytest.mark.parametrize("make", every_class)
+def test_options_of_a_group_are_checked_too(make):
+    first, second = parameters()[:2]
+    with pytest.raises(ValueError, match=r"^lr must be finite and > 0, got -1\.0$"):
+        make([{"params": [first], "lr": -1.0}], lr=0.1)
+    with pytest.raises(ValueError, match=r"^lr must be finite and > 0, got nan$"):
+        make([first], lr=0.1).add_param_group({"params": [second], "lr": math.nan})
+
+
+def test_adam_takes_the_fused_kernel_where_it_exists():
+    on_cpu, on_meta = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2, device="meta"))
+    assert Adam([on_cpu], lr=0.1).param_groups[0]["fused"] is True
+    assert Adam([on_meta], lr=0.1).param_groups[0]["fused"] is None
+
+
+def test_the_buffer_of_signum_is_an_average_of_gradients():
+    params, (gradient,) = parameters(), random_gradients(1)
+    optimizer = SignDescent(params, lr=0.1, momentum=0.75, order="signum")
+    feed(optimizer, params, [gradient, gradient])
+    buffers = flat(optimizer.state[p]["momentum_buffer"] for p in params)
+    np.testing.assert_allclose(buffers, (1 - 0.75**2) * gradient, rtol=1e-13)
+
+
+def test_normalized_step_has_the_length_of_the_learning_rate():
+    params = parameters()
+    before = [p.detach().clone() for p in params]
+    feed(NormalizedGD(params, lr=0.25), params, random_gradients(1))
+    moved = [p.detach() - q for p, q in zip(params, before, strict=True)]
+    assert l2_norm(moved).item() == pytest.approx(0.25, rel=1e-13)
