@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from steepest.paper import Drawing
 from steepest.store import write_atomically
 
-STYLE: Mapping[str, Any] = {
+STYLE: dict[Any, Any] = {
     "figure.dpi": 110,
     "figure.constrained_layout.use": True,
     "font.family": "DejaVu Sans",
@@ -70,11 +70,13 @@ def group_colours(num_groups: int) -> np.ndarray:
 @contextmanager
 def style() -> Iterator[None]:
     """Draw in the project's style."""
-    with mpl.rc_context(dict(STYLE)):
+    with mpl.rc_context(STYLE):
         yield
 
 
-def canvas(rows: int, columns: int, *, width: float = 3.1, height: float = 2.6, **options: Any) -> tuple[Figure, np.ndarray]:
+def canvas(
+    rows: int, columns: int, *, width: float = 3.1, height: float = 2.6, **options: Any
+) -> tuple[Figure, np.ndarray]:
     """Return a figure and its axes, shape (rows, columns), without any window system."""
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     return figure, np.atleast_2d(figure.subplots(rows, columns, squeeze=False, **options))

@@ -1,9 +1,9 @@
 """The laboratory: a paper, or one of its figures, at a scale and in a store. What the command line does, as calls.
 
-    lab = Lab.open("kunstner2024heavytailed/fig6")
-    for step in lab.stream(): ...        # train what is missing
-    lab.ledger()                         # verdicts
-    lab.draw(); lab.report()             # figures and the page
+lab = Lab.open("kunstner2024heavytailed/fig6")
+for step in lab.stream(): ...        # train what is missing
+lab.ledger()                         # verdicts
+lab.draw(); lab.report()             # figures and the page
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from steepest.errors import UsageError, unknown
-from steepest.machine import seconds
 from steepest.paper import Figure, Paper, Results, Settings, find_paper
-from steepest.runner import Step, lookup, stream
+from steepest.runner import Step, cpu_seconds_left, lookup, stream
 from steepest.store import Store, default_store, write_atomically
-from steepest.sweep import Progress
+from steepest.sweep import Plan
 from steepest.verdict import Verdict
 
 OUT_OF_REACH_HOURS = 24.0
@@ -93,25 +93,34 @@ class Lab:
 
     def results(self, figure: Figure) -> Results:
         """Return what the store knows of a figure."""
-        return figure.results(self.settings[figure.id], self.store)
+        return Results(self.plans[figure.id], self.settings[figure.id], self.store)
+
+    @cached_property
+    def plans(self) -> dict[str, Mapping[str, Plan]]:
+        """Return the plans of every figure, by figure id and name."""
+        return {figure.id: figure.plans(self.settings[figure.id]) for figure in self.figures}
 
     def cost(self, figure: Figure) -> Cost:
         """Return what a figure still needs on this machine."""
         known = lookup(self.store)
-        parts = [plan.progress(known) for plan in figure.plans(self.settings[figure.id]).values()]
-        done = sum(len(part.explored) - len(part.pending) for part in parts)
-        expected = sum(len(part.explored) + part.expected_later for part in parts)
-        return Cost(figure.id, done, expected, sum(map(_seconds_left, parts)))
+        parts = tuple(plan.progress(known) for plan in self.plans[figure.id].values())
+        step = Step(None, parts, cpu_seconds_left(parts))
+        return Cost(figure.id, step.done, step.expected, step.seconds_left)
 
     def stream(self, jobs: int = 1) -> Iterator[Step]:
         """Write the thresholds to the store, then train what is missing; yield progress."""
         self.paper.register(self.store, self.figures)
-        plans = [plan for figure in self.figures for plan in figure.plans(self.settings[figure.id]).values()]
-        yield from stream(plans, self.store, jobs)
+        yield from stream([plan for plans in self.plans.values() for plan in plans.values()], self.store, jobs)
+
+    def complete(self, step: Step) -> list[Figure]:
+        """Return the figures that need no further run, as seen in a step of `stream`."""
+        parts = iter(step.progress)
+        done = {name: [not next(parts).pending for _ in plans] for name, plans in self.plans.items()}
+        return [figure for figure in self.figures if all(done[figure.id])]
 
     def ledger(self) -> list[Verdict]:
         """Return one verdict per claim; at paper scale, claims not run whose cost exceeds a day are out of reach."""
-        rows = self.paper.ledger(self.store, self.scale, self.settings, self.figures)
+        rows = self.paper.ledger(self.store, self.scale, [(figure, self.results(figure)) for figure in self.figures])
         if self.scale != "paper":
             return rows
         hours = {figure.id: self.cost(figure).seconds_left / 3600 for figure in self.figures}
@@ -168,13 +177,6 @@ def _check_fields(changes: Mapping[str, Any], settings: Mapping[str, Settings]) 
     for name in changes:
         if name not in fields:
             raise unknown("setting", name, fields)
-
-
-def _seconds_left(progress: Progress) -> float:
-    if not progress.pending:
-        return 0.0
-    each = [seconds(item.work()) for item in progress.pending]
-    return sum(each) + progress.expected_later * sum(each) / len(each)
 
 
 def _digest(results: Results, figure: Figure) -> str:

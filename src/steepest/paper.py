@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import entry_points
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -173,15 +174,14 @@ class Paper:
                 record = {"paper": self.key, "claim": claim.id, "holds": claim.holds, "fails": claim.fails}
                 store.append("thresholds", record | {"time": _now()})
 
-    def ledger(self, store: Store, scale: str, settings: Mapping[str, Settings], figures: Iterable[Figure]) -> list[Verdict]:
-        """Return one verdict per claim of `figures` at the given settings."""
+    def ledger(self, store: Store, scale: str, results: Iterable[tuple[Figure, Results]]) -> list[Verdict]:
+        """Return one verdict per claim of some figures, given their results."""
         edits = _edits(store, self.key)
-        rows = []
-        for figure in figures:
-            results = figure.results(settings[figure.id], store)
-            for claim in figure.claims:
-                rows.append(_verdict(self, figure, claim, scale, results, edits.get(claim.id, "")))
-        return rows
+        return [
+            _verdict(self, figure, claim, scale, found, edits.get(claim.id, ""))
+            for figure, found in results
+            for claim in figure.claims
+        ]
 
 
 def _verdict(paper: Paper, figure: Figure, claim: Claim, scale: str, results: Results, edited: str) -> Verdict:
@@ -216,7 +216,7 @@ def _edits(store: Store, paper: str) -> dict[str, str]:
             history.setdefault(record["claim"], []).append(record)
     return {
         claim: "thresholds were edited; before: "
-        + "; ".join(f"holds {r['holds']:g}, fails {r['fails']:g} until {n['time']}" for r, n in zip(rs, rs[1:], strict=False))
+        + "; ".join(f"holds {r['holds']:g}, fails {r['fails']:g} until {n['time']}" for r, n in pairwise(rs))
         for claim, rs in history.items()
         if len(rs) > 1
     }
@@ -265,5 +265,3 @@ def _now() -> str:
     import time
 
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-
-

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from steepest.errors import unknown
 from steepest.store import Run, Store
-from steepest.sweep import Search, Sweep, learning_rate, selection_loss
+from steepest.sweep import Known, Search, Sweep, learning_rate, selection_loss
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ class SweepResults:
 
     def __init__(self, sweep: Sweep, store: Store) -> None:
         self.sweep = sweep
-        self._known = lambda runnable: store.get(runnable.id)
+        self._known: Known = lambda runnable: store.get(runnable.id)
         self.searches: dict[str, Search] = {m.label: s for m, s in sweep.searches(self._known).items()}
 
     @property
@@ -94,7 +94,8 @@ class SweepResults:
 
     def to_pandas(self) -> pd.DataFrame:
         """Return `to_arrow()` as a data frame; needs pandas (`pip install 'steepest[pandas]'`)."""
-        return self.to_arrow().to_pandas()
+        frame: pd.DataFrame = self.to_arrow().to_pandas()
+        return frame
 
     def curves(self, label: str) -> pa.Table:
         """Return the curves of the selected rate as one long table: seed, run, step, loss, and loss by group."""
@@ -138,5 +139,3 @@ def stack(arrays: list[np.ndarray]) -> np.ndarray:
     for row, a in zip(out, arrays, strict=True):
         row[: len(a)] = a
     return out
-
-

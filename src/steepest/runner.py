@@ -6,49 +6,78 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
-from steepest.experiment import Runnable
 from steepest.executors.local import executor
+from steepest.experiment import Runnable
 from steepest.machine import seconds
 from steepest.results import SweepResults
 from steepest.store import Run, Store, default_store
-from steepest.sweep import Calculations, Known, Plan, Sweep
+from steepest.sweep import Calculations, Known, Plan, Progress, Sweep
 
 
 @dataclass(frozen=True)
 class Step:
-    """Progress of a stream: the run that just finished (None at the start), runs done and expected, CPU seconds left."""
+    """Progress of a stream.
+
+    Attributes:
+        finished: the run that just finished, None at the start.
+        progress: how far each plan has come, in the order of the plans.
+        seconds_left: estimated CPU seconds, corrected by what finished runs of this stream took.
+    """
 
     finished: Run | None
-    done: int
-    expected: int
+    progress: tuple[Progress, ...]
     seconds_left: float
-    jobs: int
+
+    @property
+    def done(self) -> int:
+        """Return the number of runs in the store."""
+        return sum(len(part.explored) - len(part.pending) for part in self.progress)
+
+    @property
+    def expected(self) -> int:
+        """Return the number of runs when all is done, if no grid has to grow."""
+        return sum(len(part.explored) + part.expected_later for part in self.progress)
 
 
 def stream(plans: Sequence[Plan], store: Store, jobs: int = 1) -> Iterator[Step]:
     """Execute what `plans` need and `store` lacks, in the order of the plans; yield at the start and after each run."""
     known = lookup(store)
-    ratio = _Ratio()
-    yield _step(plans, known, None, ratio, jobs)
-    if not _pending(plans, known):
+    parts = tuple(plan.progress(known) for plan in plans)
+    estimated = measured = 0.0
+    yield Step(None, parts, cpu_seconds_left(parts))
+    if not any(part.pending for part in parts):
         return
     running: dict[str, Runnable] = {}
     with executor(store, jobs) as engine:
         while True:
-            waiting = [item for item in _pending(plans, known) if item.id not in running]
-            for item in waiting[: engine.slots - len(running)]:
+            waiting = {item.id: item for part in parts for item in part.pending if item.id not in running}
+            for item in list(waiting.values())[: engine.slots - len(running)]:
                 engine.submit(item)
                 running[item.id] = item
             if not running:
                 return
             finished = store.get(engine.next_finished())
-            if finished is not None:
-                ratio.learn(seconds(running.pop(finished.id).work()), finished.seconds)
-            yield _step(plans, known, finished, ratio, jobs)
+            if finished is None:
+                continue
+            estimated += seconds(running.pop(finished.id).work())
+            measured += finished.seconds
+            pairs = zip(plans, parts, strict=True)
+            parts = tuple(plan.progress(known) if part.pending else part for plan, part in pairs)
+            yield Step(finished, parts, cpu_seconds_left(parts) * measured / estimated)
+
+
+def cpu_seconds_left(parts: Iterable[Progress]) -> float:
+    """Return the estimated CPU seconds of what is pending and expected; shared runs count once."""
+    pending = {item.id: seconds(item.work()) for part in parts for item in part.pending}
+    later = 0.0
+    for part in parts:
+        if part.pending:
+            later += part.expected_later * seconds(part.pending[0].work())
+    return sum(pending.values()) + later
 
 
 @overload
@@ -85,36 +114,3 @@ def lookup(store: Store) -> Known:
 def available_cores() -> int:
     """Return the number of cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _pending(plans: Sequence[Plan], known: Known) -> list[Runnable]:
-    unique = {item.id: item for plan in plans for item in plan.progress(known).pending}
-    return list(unique.values())
-
-
-def _step(plans: Sequence[Plan], known: Known, finished: Run | None, ratio: _Ratio, jobs: int) -> Step:
-    done = expected = 0
-    left = 0.0
-    for plan in plans:
-        progress = plan.progress(known)
-        done += len(progress.explored) - len(progress.pending)
-        expected += len(progress.explored) + progress.expected_later
-        left += sum(seconds(item.work()) for item in progress.pending)
-        if progress.pending:
-            left += progress.expected_later * seconds(progress.pending[0].work())
-    return Step(finished, done, expected, left * ratio.value, jobs)
-
-
-class _Ratio:
-    """Measured over estimated seconds of the runs of this stream."""
-
-    def __init__(self) -> None:
-        self.estimated = self.measured = 0.0
-
-    @property
-    def value(self) -> float:
-        return self.measured / self.estimated if self.estimated else 1.0
-
-    def learn(self, estimated: float, measured: float) -> None:
-        self.estimated += estimated
-        self.measured += measured

@@ -11,7 +11,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 
-@runtime_checkable
 class Described(Protocol):
     """Anything that can state what it is, ready for JSON."""
 
@@ -96,6 +95,7 @@ class Method:
                 raise unknown(f"option of {optimizer.__name__}", name, known)
         given = [f"{name}={value!r}" for name, value in options.items()]
         self.optimizer, self.options = optimizer, known | options
+        self._identity = canonical_json(self.description())
         self.label = label or ", ".join([optimizer.__name__, *given])
         self._shown = ", ".join([optimizer.__name__, *given])
 
@@ -103,10 +103,10 @@ class Method:
         return f"Method({self._shown})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Method) and self.description() == other.description()
+        return isinstance(other, Method) and self._identity == other._identity
 
     def __hash__(self) -> int:
-        return hash(canonical_json(self.description()))
+        return hash(self._identity)
 
     def description(self) -> dict[str, Any]:
         """Return the class, its version and every option, defaults included."""
@@ -127,8 +127,8 @@ def qualified_name(thing: Any) -> str:
 
 def describe(value: Any) -> Any:
     """Return the JSON-ready description of a spec or a part of one; what is hashed and what is stored."""
-    if isinstance(value, Described):
-        return value.description()
+    if hasattr(type(value), "description"):
+        return cast(Described, value).description()
     if isinstance(value, Mapping):
         return {str(key): describe(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

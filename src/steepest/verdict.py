@@ -152,8 +152,8 @@ def judge(claim: Claim, results: Any) -> Finding:
         found = claim.measure(results)
     except NotRun as missing:
         return Finding("not run", reason=str(missing))
-    except Undecided as reason:
-        return Finding("undecided", reason=str(reason))
+    except Undecided as doubt:
+        return Finding("undecided", reason=str(doubt))
     mean, runs = float(np.mean(found.values)), tuple(found.runs)
     if not np.isfinite(mean):
         return Finding("undecided", runs=runs, reason="the measure is not a finite number")

@@ -129,7 +129,9 @@ def test_the_tail_exponent_of_a_power_law_is_its_exponent(first):
 
 
 def test_the_tail_exponent_is_fitted_evenly_in_log_rank():
-    counts = np.where(np.arange(1, 10_001) <= 100, 1e6 * np.arange(1, 10_001) ** -0.5, 1e7 * np.arange(1, 10_001) ** -1.0)
+    counts = np.where(
+        np.arange(1, 10_001) <= 100, 1e6 * np.arange(1, 10_001) ** -0.5, 1e7 * np.arange(1, 10_001) ** -1.0
+    )
     ranks = np.unique(np.rint(np.geomspace(1, 10_000, 200)))
     A = np.stack([np.ones_like(ranks), np.log(ranks)], axis=1)
     slope = np.linalg.lstsq(A, np.log(counts[ranks.astype(int) - 1]), rcond=None)[0][1]

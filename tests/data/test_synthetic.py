@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -13,6 +14,14 @@ from steepest.spec import identity
 
 PAPER = {4: (64, 15, 80), 6: (384, 63, 448), 7: (896, 127, 1024), 8: (2048, 255, 2304), 9: (4608, 511, 5120),
          10: (10_240, 1023, 11_264), 11: (22_528, 2047, 24_576)}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -92,8 +101,9 @@ def test_a_constant_feature_is_appended_to_the_same_inputs():
 
 @pytest.mark.parametrize(
     "fields",
-    [{"m": 0}, {"m": 4, "mean": 0.5}, {"m": 4, "std": 2.0}, {"m": 4, "inputs": "gaussian", "std": 0.0}, {"m": 4, "dimension": 0},
-     {"m": 4, "inputs": "cauchy"}, {"m": 4.0}, {"m": 4, "inputs": "gaussian", "mean": float("nan")}],
+    [{"m": 0}, {"m": 4.0}, {"m": 4, "mean": 0.5}, {"m": 4, "std": 2.0}, {"m": 4, "dimension": 0},
+     {"m": 4, "inputs": "cauchy"}, {"m": 4, "inputs": "gaussian", "std": 0.0},
+     {"m": 4, "inputs": "gaussian", "mean": float("nan")}],
 )  # fmt: skip
 def test_fields_without_meaning_are_refused(fields):
     with pytest.raises(ValidationError):

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from steepest.measure.curvature import (
     gradient_by_class,
@@ -17,6 +18,9 @@ from steepest.measure.curvature import (
 )
 
 COUNTS = {3: [4, 2, 2, 1, 1, 1, 1], 4: [8] + 2 * [4] + 4 * [2] + 8 * [1]}
+
+hessian_of: Any = torch.autograd.functional.hessian
+jacobian_of: Any = torch.autograd.functional.jacobian
 
 
 def example(m: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -34,10 +38,10 @@ def test_gradient_and_all_block_traces_agree_with_autograd(m: int) -> None:
     c, d = W.shape
 
     def loss(flat: Tensor) -> Tensor:
-        return F.cross_entropy(X @ flat.view(c, d).T, y)
+        return cross_entropy(X @ flat.view(c, d).T, y)
 
-    gradient = torch.autograd.functional.jacobian(loss, W.flatten()).view(c, d)
-    hessian = torch.autograd.functional.hessian(loss, W.flatten()).view(c, d, c, d)
+    gradient = jacobian_of(loss, W.flatten()).view(c, d)
+    hessian = hessian_of(loss, W.flatten()).view(c, d, c, d)
     P = torch.softmax(X @ W.T, dim=1)
     torch.testing.assert_close(gradient_by_class(X, P, y), gradient, rtol=1e-12, atol=1e-14)
     torch.testing.assert_close(gradient_norm_by_class(X, P, y), gradient.norm(dim=1), rtol=1e-12, atol=1e-14)

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
+from torch.nn.functional import cross_entropy
 
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.measure.probes import CurvatureByClass, HessianBlocks, ProbabilityByGroup
 from steepest.problems.base import Task
 from steepest.problems.quadratic import WeightedQuadratic
 from steepest.problems.softmax_regression import SoftmaxRegression, affine_task
+
+hessian_of: Any = torch.autograd.functional.hessian
 
 
 @pytest.fixture
@@ -54,7 +57,7 @@ def test_blocks_are_those_of_the_autograd_hessian_in_order_of_frequency() -> Non
     W = torch.rand(4, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     found = HessianBlocks(at=(0,), size=3).measure(affine_task(X, y, 4, {"W": W}), {"W": W})
     assert found["i"][::3].tolist() == [2, 1, 3]
-    flat = torch.autograd.functional.hessian(lambda v: F.cross_entropy(X @ v.view(4, 3).T, y), W.detach().flatten())
+    flat = hessian_of(lambda v: cross_entropy(X @ v.view(4, 3).T, y), W.detach().flatten())
     traces = torch.einsum("krjr->kj", flat.view(4, 3, 4, 3))
     np.testing.assert_allclose(found["trace"], traces[found["i"], found["j"]].numpy(), rtol=1e-12)
     everything = HessianBlocks(at=(0,)).measure(affine_task(X, y, 4, {"W": W}), {"W": W})

@@ -86,7 +86,7 @@ def _targets(targets: Sequence[str], common: Common) -> list[str]:
 
 
 @app.command(name="list")
-def list_(*, common: Common = Common()) -> None:  # noqa: B008 - frozen
+def list_(*, common: Common = Common()) -> None:
     """List papers with their figures and claims."""
     from steepest.cli import show
     from steepest.paper import papers
@@ -95,7 +95,7 @@ def list_(*, common: Common = Common()) -> None:  # noqa: B008 - frozen
 
 
 @app.command
-def show(target: str, *, sizes: Sizes = Sizes(), common: Common = Common()) -> None:  # noqa: B008 - frozen
+def show(target: str, *, sizes: Sizes = Sizes(), common: Common = Common()) -> None:
     """Show a paper, a figure (PAPER/FIGURE: settings, plans, claims), or a run by its id.
 
     Parameters
@@ -112,10 +112,10 @@ def show(target: str, *, sizes: Sizes = Sizes(), common: Common = Common()) -> N
 @app.command
 def run(
     *targets: str,
-    sizes: Sizes = Sizes(),  # noqa: B008 - frozen
+    sizes: Sizes = Sizes(),
     jobs: int | None = None,
     dry_run: Annotated[bool, Parameter(negative=())] = False,
-    common: Common = Common(),  # noqa: B008 - frozen
+    common: Common = Common(),
 ) -> None:
     """Train what the store lacks, judge the claims, draw the figures, write the page. The same command resumes.
 
@@ -139,7 +139,7 @@ def run(
 
 
 @app.command
-def status(*targets: str, sizes: Sizes = Sizes(), common: Common = Common()) -> None:  # noqa: B008 - frozen
+def status(*targets: str, sizes: Sizes = Sizes(), common: Common = Common()) -> None:
     """Show how many runs of each figure are in the store, and the time that the rest would take.
 
     Parameters
@@ -153,7 +153,7 @@ def status(*targets: str, sizes: Sizes = Sizes(), common: Common = Common()) -> 
 
 
 @app.command
-def check(*targets: str, sizes: Sizes = Sizes(), common: Common = Common()) -> int:  # noqa: B008 - frozen
+def check(*targets: str, sizes: Sizes = Sizes(), common: Common = Common()) -> int:
     """Print the ledger of verdicts from the runs in the store; exit 1 if a claim is contradicted.
 
     Parameters
@@ -171,9 +171,9 @@ def check(*targets: str, sizes: Sizes = Sizes(), common: Common = Common()) -> i
 @app.command
 def report(
     *targets: str,
-    sizes: Sizes = Sizes(),  # noqa: B008 - frozen
+    sizes: Sizes = Sizes(),
     output: Path | None = None,
-    common: Common = Common(),  # noqa: B008 - frozen
+    common: Common = Common(),
 ) -> None:
     """Draw what is complete and write one self-contained page that opens offline.
 
@@ -191,7 +191,7 @@ def report(
 
 
 @app.command
-def doctor(*, common: Common = Common()) -> None:  # noqa: B008 - frozen
+def doctor(*, common: Common = Common()) -> None:
     """Show versions, processor, store, cache and what is wrong with them."""
     from steepest.cli.doctor import examine
 
@@ -202,5 +202,3 @@ def doctor(*, common: Common = Common()) -> None:  # noqa: B008 - frozen
 def recover(arguments: Sequence[str]) -> str:
     """Return the command line that continues an interrupted one."""
     return shlex.join(["steepest", *arguments])
-
-

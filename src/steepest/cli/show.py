@@ -17,13 +17,13 @@ from rich.table import Table
 from steepest.errors import UsageError
 from steepest.paper import Figure, Paper, find_paper
 from steepest.store import Run, Store, default_store
-from steepest.verdict import Verdict
+from steepest.verdict import State, Verdict
 
 if TYPE_CHECKING:
     from steepest.cli.app import Common
     from steepest.lab import Lab
 
-MARKS: Mapping[str, str] = {
+MARKS: Mapping[State, str] = {
     "supported": "[green]✔ supported[/]",
     "contradicted": "[red]✘ contradicted[/]",
     "undecided": "[yellow]? undecided[/]",
@@ -39,7 +39,9 @@ def listing(papers: Mapping[str, Paper], *, as_json: bool) -> None:
         return
     console = Console()
     for paper in papers.values():
-        console.print(f"[bold]{paper.key}[/]  {escape(paper.title)}\n{escape(paper.authors)}, {paper.year}, arXiv {paper.arxiv}")
+        console.print(
+            f"[bold]{paper.key}[/]  {escape(paper.title)}\n{escape(paper.authors)}, {paper.year}, arXiv {paper.arxiv}"
+        )
         table = Table(box=None, header_style="bold", pad_edge=False)
         for name in ("figure", "claims", "shows"):
             table.add_column(name)
@@ -111,7 +113,13 @@ def _thresholds(row: Verdict) -> str:
 
 
 def _paper_json(paper: Paper) -> dict[str, Any]:
-    facts = {"paper": paper.key, "title": paper.title, "authors": paper.authors, "year": paper.year, "arxiv": paper.arxiv}
+    facts = {
+        "paper": paper.key,
+        "title": paper.title,
+        "authors": paper.authors,
+        "year": paper.year,
+        "arxiv": paper.arxiv,
+    }
     return facts | {"figures": [_figure_json(figure) for figure in paper.figures]}
 
 
@@ -130,7 +138,9 @@ def _figure(lab: Lab, *, as_json: bool) -> None:
         print(json.dumps(_figure_json(figure), indent=1, ensure_ascii=False))
         return
     console = Console()
-    console.print(f"[bold]{lab.paper.key}/{figure.id}[/]  {escape(figure.title)}\n{escape(figure.statement)}", highlight=False)
+    console.print(
+        f"[bold]{lab.paper.key}/{figure.id}[/]  {escape(figure.title)}\n{escape(figure.statement)}", highlight=False
+    )
     for name, settings in figure.scales.items():
         console.print(f"  {name:>7}: {escape(settings.summary())}", highlight=False)
     console.print(f"Rule of the reduced sizes: {escape(figure.rule)}", highlight=False)
@@ -143,7 +153,9 @@ def _find_run(store: Store, prefix: str) -> Run:
     found = [path.name for path in store.runs.glob(f"{prefix}*")]
     if len(found) != 1:
         what = "no run begins" if not found else f"{len(found)} runs begin"
-        raise UsageError(f"{what} with {prefix!r} in {store.root}; `steepest check --json` and the CSV of a figure name runs")
+        raise UsageError(
+            f"{what} with {prefix!r} in {store.root}; `steepest check --json` and the CSV of a figure name runs"
+        )
     run = store.get(found[0])
     if run is None:
         raise UsageError(f"run {found[0]} in {store.root} is damaged; repeat `steepest run` to train it again")

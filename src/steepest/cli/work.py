@@ -15,7 +15,6 @@ from rich.table import Table
 from steepest.cli.show import ledger, summary
 from steepest.errors import UsageError
 from steepest.lab import Cost, Lab
-from steepest.paper import Figure
 from steepest.runner import Step
 
 LINE_EVERY_SECONDS = 60.0
@@ -36,23 +35,21 @@ def run_lab(lab: Lab, jobs: int, *, dry_run: bool, as_json: bool) -> None:
     ledger(rows, as_json=as_json)
     page = lab.report()
     again = f"steepest check {_target(lab)}"
-    console.print(f"{summary(rows)}\nThe page: [link={page.as_uri()}]{page}[/link]\nThe ledger again: {again}", highlight=False)
+    console.print(
+        f"{summary(rows)}\nThe page: [link={page.as_uri()}]{page}[/link]\nThe ledger again: {again}", highlight=False
+    )
 
 
 def _train(console: Console, lab: Lab, jobs: int) -> None:
     undrawn = list(lab.figures)
     with _Display(console) as display:
         for step in lab.stream(jobs):
-            display.update(step)
-            undrawn = [figure for figure in undrawn if not _draw(lab, figure, display)]
-
-
-def _draw(lab: Lab, figure: Figure, display: _Display) -> bool:
-    if not lab.results(figure).complete:
-        return False
-    for path in lab.draw(figure).values():
-        display.say(f"{figure.id}: {path}")
-    return True
+            display.update(step, jobs)
+            for figure in lab.complete(step):
+                if figure in undrawn:
+                    undrawn.remove(figure)
+                    for path in lab.draw(figure).values():
+                        display.say(f"{figure.id}: {path}")
 
 
 def show_status(labs: Iterable[Lab], *, as_json: bool) -> None:
@@ -60,7 +57,9 @@ def show_status(labs: Iterable[Lab], *, as_json: bool) -> None:
     labs = list(labs)
     if as_json:
         rows = [
-            {"paper": lab.paper.key, "scale": lab.scale} | asdict(lab.cost(figure)) for lab in labs for figure in lab.figures
+            {"paper": lab.paper.key, "scale": lab.scale} | asdict(lab.cost(figure))
+            for lab in labs
+            for figure in lab.figures
         ]
         print(json.dumps(rows, indent=1))
         return
@@ -88,10 +87,14 @@ def _print_costs(console: Console, lab: Lab, costs: Sequence[Cost], jobs: int) -
         table.add_column(name, justify="right", no_wrap=True)
     for figure, cost in zip(lab.figures, costs, strict=True):
         sizes = lab.settings[figure.id].summary()
-        table.add_row(figure.id, figure.title, sizes, f"{cost.done}/{cost.expected}", duration(cost.seconds_left / jobs))
+        table.add_row(
+            figure.id, figure.title, sizes, f"{cost.done}/{cost.expected}", duration(cost.seconds_left / jobs)
+        )
     total = sum(cost.seconds_left for cost in costs) / jobs
     console.print(table)
-    console.print(f"{lab.paper.key} at {lab.scale} scale: about {duration(total)} left; store {lab.store.root}", highlight=False)
+    console.print(
+        f"{lab.paper.key} at {lab.scale} scale: about {duration(total)} left; store {lab.store.root}", highlight=False
+    )
 
 
 def duration(seconds: float) -> str:
@@ -140,9 +143,9 @@ class _Display:
     def __exit__(self, *_: object) -> None:
         self.bar.stop()
 
-    def update(self, step: Step) -> None:
+    def update(self, step: Step, jobs: int) -> None:
         """Show the progress of the stream."""
-        left = duration(step.seconds_left / step.jobs)
+        left = duration(step.seconds_left / jobs)
         self.bar.update(self.task, completed=step.done, total=step.expected, left=left)
         due = time.monotonic() - self.last_line >= LINE_EVERY_SECONDS
         if due and not self.console.is_terminal:

@@ -171,4 +171,4 @@ def zipf(num_classes: int, alpha: float = 1.0) -> Floats:
     array([0.54545455, 0.27272727, 0.18181818])
     """
     weights = np.power(np.arange(1, num_classes + 1, dtype=np.float64), -alpha)
-    return weights / weights.sum()
+    return weights / float(weights.sum())

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 Encoder = Callable[[Sequence[str]], list[list[int]]]
 UNKNOWN = "<unk>"
-WORD = re.compile(r"\w+|[^\w\s]")
+WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[^\w\s]|_")
 
 
 class Vocabulary(Component):
@@ -107,10 +107,10 @@ class GPT2BPE(Vocabulary):
 
 
 def words(text: str) -> list[str]:
-    """Cut a text into lower-cased words, numbers and single punctuation marks.
+    """Cut a text of any script into lower-cased words, runs of digits and single punctuation marks.
 
-    >>> words("It's 1,024 tokens.")
-    ['it', "'", 's', '1', ',', '024', 'tokens', '.']
+    >>> words("It's the 2nd, naïve №_1.")
+    ["it's", 'the', '2', 'nd', ',', 'naïve', '№', '_', '1', '.']
     """
     return WORD.findall(text.lower())
 

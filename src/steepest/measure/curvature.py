@@ -40,7 +40,8 @@ def gradient_norm_by_class(X: Tensor, P: Tensor, y: Tensor) -> Tensor:
     >>> gradient_norm_by_class(X, P, torch.tensor([0])).tolist()
     [2.5, 1.25, 1.25]
     """
-    return gradient_by_class(X, P, y).norm(dim=1)
+    norms: Tensor = torch.linalg.vector_norm(gradient_by_class(X, P, y), dim=1)
+    return norms
 
 
 def hessian_trace_by_class(X: Tensor, P: Tensor) -> Tensor:

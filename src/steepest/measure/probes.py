@@ -25,8 +25,8 @@ class CurvatureByClass(Probe):
     """Gradient norm g_k, Hessian trace h_k and mean probability of the correct class, one row per class.
 
     Columns: class, count, gradient_norm, hessian_trace, probability (NaN for an absent class), and, where `mirrored`,
-    mirrored_gradient_norm and mirrored_hessian_trace at (−W, −b): is a relation between g and h a property of the path, or
-    of the whole space (Kunstner et al. 2024, Figure 7 and the mirrored paths of its appendix)?
+    mirrored_gradient_norm and mirrored_hessian_trace at (−W, −b), which tell whether a relation of g and h belongs to
+    the path or to the whole space (Kunstner et al. 2024, Figure 7 and the mirrored paths of its appendix).
 
     Args:
         at: the numbers of updates at which it measures.
@@ -57,7 +57,7 @@ class CurvatureByClass(Probe):
 class ProbabilityByGroup(Probe):
     """Predicted probability of the correct class over the samples of each frequency group, one row per group.
 
-    Columns: group (0 = most frequent), p05, p50, p95; groups without samples are left out (Kunstner et al. 2024, appendix).
+    Columns: group (0 = most frequent), p05, p50, p95; empty groups are left out (Kunstner et al. 2024, appendix).
 
     Args:
         at: the numbers of updates at which it measures.

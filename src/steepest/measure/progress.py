@@ -15,7 +15,7 @@ def progress(initial: ArrayLike, final: ArrayLike) -> np.ndarray:
     >>> progress([4.0, 4.0], [1.0, 5.0]).tolist()
     [0.75, -0.25]
     """
-    return 1.0 - np.asarray(final, float) / np.asarray(initial, float)
+    return np.asarray(1.0 - np.asarray(final, float) / np.asarray(initial, float))
 
 
 def group_progress(curves: ArrayLike, step: int = -1) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Last layer of a frozen transformer on real text: next-token prediction as softmax regression.
 
-    ℓ_i = −log softmax(W h_i + b)_{y_i},   h_i the frozen features of the context, y_i the next token
+ℓ_i = −log softmax(W h_i + b)_{y_i},   h_i the frozen features of the context, y_i the next token
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ def _windows(problem: LastLayer) -> tuple[Tensor, Tensor, int]:
     ids = tokenize(problem.corpus, problem.vocabulary).ids["train"]
     if len(ids) < needed:
         possible = (len(ids) - 1) // problem.length
-        raise DataError(f"the corpus has {len(ids)} training tokens, {needed} are needed; set windows to {possible} or less")
+        raise DataError(
+            f"the corpus has {len(ids)} training tokens, {needed} are needed; set windows to {possible} or less"
+        )
     tokens = torch.as_tensor(ids[:needed].astype("int64"))
     types, renumbered = torch.unique(tokens, return_inverse=True)
     shape = (problem.windows, problem.length)

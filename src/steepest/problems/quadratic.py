@@ -1,6 +1,6 @@
 """Weighted quadratic: the simplest problem in which frequency slows gradient descent.
 
-    f(w) = Σ_k π_k · ½ w_k²,   π_k ∝ k^−α
+f(w) = Σ_k π_k · ½ w_k²,   π_k ∝ k^−α
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class WeightedQuadratic(Problem):
     exponent: float = 1.0
     start: float = 1.0
 
-    def setup(self, seed: int) -> Task:
-        """Return the task; nothing is random, the seed is ignored."""
+    def setup(self, seed: int) -> Task:  # noqa: ARG002 - nothing is random
+        """Return the task, the same for every seed."""
         c = self.num_coordinates
         pi = torch.as_tensor(zipf(c, self.exponent))
 

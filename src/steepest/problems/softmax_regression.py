@@ -1,6 +1,6 @@
 """Softmax regression: one affine layer under cross-entropy.
 
-    ℓ_i = −log softmax(W x_i + b)_{y_i},   W ∈ R^{c×d}, b ∈ R^c
+ℓ_i = −log softmax(W x_i + b)_{y_i},   W ∈ R^{c×d}, b ∈ R^c
 """
 
 from __future__ import annotations

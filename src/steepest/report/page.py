@@ -9,6 +9,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,7 +22,13 @@ from steepest.report.content import Chapter, environments, sources
 from steepest.store import Store, write_atomically
 from steepest.verdict import State, Verdict
 
-MARKS: Mapping[str, str] = {"supported": "✓", "contradicted": "✗", "undecided": "?", "not run": "·", "out of reach": "∞"}
+MARKS: Mapping[str, str] = {
+    "supported": "✓",
+    "contradicted": "✗",
+    "undecided": "?",
+    "not run": "·",
+    "out of reach": "∞",
+}
 
 
 def write_report(
@@ -104,24 +111,24 @@ def _hash(text: str) -> str:
 
 
 def _vega() -> str:
-    """Return Vega, Vega-Lite and Vega-Embed as one script; bundling takes seconds, so it is kept in the cache folder."""
-    import vl_convert
-
-    cached = cache_folder() / f"vega-{vl_convert.__version__}.js"
+    """Return Vega, Vega-Lite and Vega-Embed as one script; bundling takes seconds, so the cache folder keeps it."""
+    cached = cache_folder() / f"vega-{version('vl-convert-python')}.js"
     with suppress(OSError):
         return cached.read_text(encoding="utf-8")
+    import vl_convert
+
     script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
     with suppress(OSError):
         write_atomically(cached, script.encode())
     return script
 
 
-def _commands(paper: Paper, chapters: Iterable[Chapter], scale: str) -> list[str]:
-    """Return the commands that make this page again; figures with changed settings get their own."""
-    changed = {chapter.figure.id: _changes(chapter, scale) for chapter in chapters}
-    if not any(changed.values()):
+def _commands(paper: Paper, chapters: Sequence[Chapter], scale: str) -> list[str]:
+    """Return the commands that make this page again: for the paper as declared, else for each figure."""
+    changes = {chapter.figure.id: _changes(chapter, scale) for chapter in chapters}
+    if len(chapters) == len(paper.figures) and not any(changes.values()):
         return [f"steepest {verb} {paper.key} --scale {scale}" for verb in ("run", "check", "report")]
-    return [shlex.join(["steepest", "run", f"{paper.key}/{name}", "--scale", scale, *sets]) for name, sets in changed.items()]
+    return [shlex.join(["steepest", "run", f"{paper.key}/{name}", "--scale", scale, *c]) for name, c in changes.items()]
 
 
 def _changes(chapter: Chapter, scale: str) -> list[str]:

@@ -13,6 +13,7 @@ from steepest.verdict import Verdict
 DECADES = 8
 LABEL = "datum.value > 0 && datum.value < 0.001 ? format(datum.value, '.0e') : format(datum.value, '~g')"
 CROSS = "M-1,-1L1,1M-1,1L1,-1"
+AXIS = {"labelFontSize": 12, "titleFontSize": 12, "gridColor": "#ececec"}
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
 
@@ -57,7 +58,7 @@ def learning_rate_plot(rows: Sequence[Mapping[str, Any]], figure: str, objective
         objective: what the y axis shows.
     """
     points = [_point(row, figure) for row in rows]
-    losses = [point["counted"] for point in points if point["counted"] is not None]
+    losses = [point["counted"] for point in points]
     methods = list(dict.fromkeys(point["method"] for point in points))
     worst, best = {"aggregate": "max", "field": "counted"}, {"aggregate": "min", "field": "counted"}
     y = _y_axis(losses, objective)
@@ -68,21 +69,15 @@ def learning_rate_plot(rows: Sequence[Mapping[str, Any]], figure: str, objective
         "height": 320,
         "encoding": {"x": _x_axis(points), "color": _colours(methods)},
         "layer": [
-            {"mark": {"type": "area", "tooltip": None}, "encoding": {"y": y | worst, "y2": best, "opacity": _shown(0.13)}},
+            {"mark": {"type": "area", "tooltip": None}, "encoding": {"y": y | worst, "y2": best} | _shown(0.13)},
+            _lines(methods, y | worst),
             {
-                "mark": {"type": "line", "strokeWidth": 2, "tooltip": None},
-                "encoding": {"y": y | worst, "strokeDash": _dashes(methods), "opacity": _shown(1.0)},
-                "params": [{"name": "method", "select": {"type": "point", "fields": ["method"]}, "bind": "legend"}],
+                "mark": {"type": "point", "strokeWidth": 1.6, "cursor": "pointer"},
+                "encoding": {"y": y} | _run_encoding(),
             },
-            {"mark": {"type": "point", "strokeWidth": 1.6, "cursor": "pointer"}, "encoding": {"y": y} | _point_encoding()},
         ],
-        "config": {"font": FONT, "view": {"stroke": None}, "axis": {"labelFontSize": 12, "titleFontSize": 12}},
+        "config": {"font": FONT, "view": {"stroke": None}, "axis": AXIS},
     }
-
-
-def finite(value: float | None) -> float | None:
-    """Return the number, or None where JSON has none for it."""
-    return value if value is not None and math.isfinite(value) else None
 
 
 def _point(row: Mapping[str, Any], figure: str) -> dict[str, Any]:
@@ -91,8 +86,8 @@ def _point(row: Mapping[str, Any], figure: str) -> dict[str, Any]:
         "lr": row["lr"],
         "seed": row["seed"],
         "state": row["state"],
-        "final": finite(row["final_loss"]),
-        "counted": finite(row["selection_loss"]),
+        "final": "not finite" if row["final_loss"] is None else f"{row['final_loss']:.4g}",
+        "counted": row["selection_loss"],
         "selected": "yes" if row["selected"] else "no",
         "run": row["run"],
         "href": f"#run-{figure}-{row['run']}",
@@ -103,7 +98,12 @@ def _x_axis(points: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     exponents = [math.log10(point["lr"]) for point in points]
     first, last = min(exponents) - 0.2, max(exponents) + 0.2
     scale = {"type": "log", "domain": [10.0**first, 10.0**last]}
-    axis = {"values": [10.0**e for e in range(math.ceil(first), math.floor(last) + 1)], "labelExpr": LABEL, "labelOverlap": True, "labelSeparation": 8, "gridColor": "#ececec"}
+    axis = {
+        "values": _log_ticks(math.ceil(first), math.floor(last)),
+        "labelExpr": LABEL,
+        "labelOverlap": True,
+        "labelSeparation": 8,
+    }
     return {"field": "lr", "type": "quantitative", "title": "learning rate", "scale": scale, "axis": axis}
 
 
@@ -111,40 +111,56 @@ def _y_axis(losses: Sequence[float], title: str) -> dict[str, Any]:
     """Return a linear axis, or a logarithmic one of at most DECADES where the losses span more than a factor of ten."""
     positive = [loss for loss in losses if loss > 0]
     lowest, highest = min(positive, default=1.0), max(positive, default=1.0)
+    lowest = max(lowest, highest * 10.0**-DECADES)
     scale: dict[str, Any] = {"type": "linear", "zero": False}
+    axis: dict[str, Any] = {"labelExpr": LABEL}
     if highest > 10 * lowest:
-        scale = {"type": "log", "domain": [max(lowest, highest * 10.0**-DECADES), highest], "clamp": True, "nice": True}
-    axis = {"gridColor": "#ececec", "tickCount": 6, "labelExpr": LABEL}
+        scale = {"type": "log", "domain": [lowest, highest], "clamp": True, "nice": True}
+        axis["values"] = _log_ticks(math.floor(math.log10(lowest)), math.ceil(math.log10(highest)))
     return {"field": "counted", "type": "quantitative", "title": title, "scale": scale, "axis": axis, "stack": None}
 
 
-def _colours(methods: Sequence[str]) -> dict[str, Any]:
-    colours = [line_style(method)["color"] for method in methods]
-    legend = {"orient": "bottom", "title": None, "symbolType": "stroke", "symbolStrokeWidth": 2.5, "symbolOpacity": 1}
-    sizes = {"symbolSize": 320, "columns": {"expr": "width < 420 ? 2 : 8"}, "labelFontSize": 12, "labelLimit": 160}
-    return {"field": "method", "type": "nominal", "scale": {"domain": methods, "range": colours}, "legend": legend | sizes}
+def _log_ticks(first: int, last: int) -> list[float]:
+    """Return the decades 10^first … 10^last, with 2 and 5 between them where they are few."""
+    multiples = (1, 2, 5) if last - first <= 2 else (1,)
+    return [m * 10.0**e for e in range(first, last + 1) for m in multiples]
 
 
-def _dashes(methods: Sequence[str]) -> dict[str, Any]:
+def _lines(methods: Sequence[str], y: Mapping[str, Any]) -> dict[str, Any]:
     dashes = [[1, 0] if line_style(method)["linestyle"] == "-" else [5, 4] for method in methods]
-    return {"field": "method", "type": "nominal", "scale": {"domain": methods, "range": dashes}}
+    return {
+        "mark": {"type": "line", "strokeWidth": 2, "tooltip": None},
+        "encoding": {"y": y, "strokeDash": _by_method(methods, dashes)} | _shown(1.0),
+        "params": [{"name": "method", "select": {"type": "point", "fields": ["method"]}, "bind": "legend"}],
+    }
+
+
+def _colours(methods: Sequence[str]) -> dict[str, Any]:
+    legend = {"orient": "bottom", "title": None, "columns": {"expr": "width < 420 ? 2 : 8"}}
+    symbols = {"symbolType": "stroke", "symbolStrokeWidth": 2.5, "symbolOpacity": 1, "symbolSize": 320}
+    colours = [line_style(method)["color"] for method in methods]
+    return _by_method(methods, colours) | {"legend": legend | symbols | {"labelFontSize": 12, "labelLimit": 160}}
+
+
+def _by_method(methods: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    return {"field": "method", "type": "nominal", "scale": {"domain": methods, "range": values}}
 
 
 def _shown(opacity: float) -> dict[str, Any]:
-    return {"condition": {"param": "method", "value": opacity}, "value": opacity / 12}
+    """Return an opacity that falls where another method is chosen in the legend."""
+    return {"opacity": {"condition": {"param": "method", "value": opacity}, "value": opacity / 12}}
 
 
-def _point_encoding() -> dict[str, Any]:
-    shown = {"seed": "seed", "state": "state", "run": "run", "selected": "selected rate"}
-    numbers = {"lr": "learning rate", "final": "final loss", "counted": "counted for selection"}
-    tooltip = [{"field": "method", "title": "method"}]
-    tooltip += [{"field": name, "type": "quantitative", "title": title, "format": ".4~g"} for name, title in numbers.items()]
-    tooltip += [{"field": name, "title": title} for name, title in shown.items()]
-    selected = "datum.selected == 'yes'"
-    return {
-        "shape": {"field": "state", "scale": {"domain": ["done", "diverged"], "range": ["circle", CROSS]}, "legend": None},
-        "size": {"condition": {"test": selected, "value": 110}, "value": 28},
-        "opacity": _shown(1.0),
+def _run_encoding() -> dict[str, Any]:
+    titles = {"method": "method", "lr": "learning rate", "final": "final loss", "counted": "counted for selection"}
+    titles |= {"seed": "seed", "state": "state", "selected": "selected rate", "run": "run"}
+    rounded = {"type": "quantitative", "format": ".4~g"}
+    tooltip = [{"field": f, "title": t} | (rounded if f in ("lr", "counted") else {}) for f, t in titles.items()]
+    larger = [{"test": "datum.selected == 'yes'", "value": 110}, {"test": "datum.state == 'diverged'", "value": 70}]
+    states = {"domain": ["done", "diverged"], "range": ["circle", CROSS]}
+    return _shown(1.0) | {
+        "shape": {"field": "state", "scale": states, "legend": None},
+        "size": {"condition": larger, "value": 28},
         "href": {"field": "href"},
         "tooltip": tooltip,
     }

@@ -1,5 +1,4 @@
-"""Kunstner, Yadav, Milligan, Schmidt, Bietti (2024): heavy-tailed class imbalance and why Adam outperforms gradient
-descent on language models. arXiv 2402.19449."""
+"""Kunstner, Yadav, Milligan, Schmidt, Bietti (2024), arXiv 2402.19449: heavy-tailed class imbalance and why Adam wins."""
 
 from __future__ import annotations
 

@@ -115,7 +115,10 @@ def draw_blocks(run: Run) -> Drawing:
         ax.set_xlabel("class, frequent to rare")
         ax.set_xticks([])
         ax.set_yticks([])
-        rows += [{"run": run.id, "step": step, "row": i, "column": j, "trace": float(x)} for (i, j), x in np.ndenumerate(values)]
+        rows += [
+            {"run": run.id, "step": step, "row": i, "column": j, "trace": float(x)}
+            for (i, j), x in np.ndenumerate(values)
+        ]
     figure.colorbar(image, ax=axes[0].tolist(), shrink=0.8, label="|trace of block|")
     return Drawing(figure, table(rows))
 
@@ -140,7 +143,9 @@ def _bands(ax: Axes, columns: Mapping[str, np.ndarray]) -> None:
         mine = columns["group"] == g
         label = "most frequent" if g == levels[0] else "rarest" if g == levels[-1] else None
         ax.plot(columns["step"][mine], columns["p50"][mine], color=colour, label=label)
-        ax.fill_between(columns["step"][mine], columns["p05"][mine], columns["p95"][mine], color=colour, alpha=0.12, linewidth=0)
+        ax.fill_between(
+            columns["step"][mine], columns["p05"][mine], columns["p95"][mine], color=colour, alpha=0.12, linewidth=0
+        )
     ax.axhline(0.5, color="#888888", linestyle="--", linewidth=1)
     ax.set_xlabel("update")
 

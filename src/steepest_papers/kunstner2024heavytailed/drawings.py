@@ -60,9 +60,13 @@ def by_group(ax: Axes, best: Best, *, legend: bool = True) -> None:
     curves = best.curves("group")
     for g, colour in enumerate(group_colours(curves.shape[2])):
         if not np.isnan(curves[:, :, g]).all():
-            plot_band(ax, np.arange(curves.shape[1]), curves[:, :, g], color=colour, label=_group_name(g, curves.shape[2]))
+            plot_band(
+                ax, np.arange(curves.shape[1]), curves[:, :, g], color=colour, label=_group_name(g, curves.shape[2])
+            )
     mean = best.curves()
-    ax.plot(np.arange(mean.shape[1]), np.median(mean, axis=0), color="#999999", linewidth=1.2, linestyle=":", label="all")
+    ax.plot(
+        np.arange(mean.shape[1]), np.median(mean, axis=0), color="#999999", linewidth=1.2, linestyle=":", label="all"
+    )
     ax.set_xlabel("update")
     if legend:
         ax.legend(loc="upper right", handlelength=1.2)

@@ -60,7 +60,9 @@ def plans(sizes: LastLayerSizes) -> dict[str, Plan]:
 def draw(results: Results) -> Mapping[str, Drawing]:
     """Return overall loss with GD and sign descent by group, all eight optimizers by group, and the learning rates."""
     return {
-        "fig5": drawings.overview(results, "last-layer", ("GD+m", "NormGD+m", "Adam+m", "Sign+m"), title="Last layer, overall"),
+        "fig5": drawings.overview(
+            results, "last-layer", ("GD+m", "NormGD+m", "Adam+m", "Sign+m"), title="Last layer, overall"
+        ),
         "fig5-all": drawings.grid_of_methods(results, "last-layer"),
         "fig5-rates": drawings.learning_rates(results, "last-layer"),
     }

@@ -36,7 +36,9 @@ def plans(sizes: QuadraticSizes) -> dict[str, Plan]:
     """Return one run each of GD at 1/π_1, the largest step without oscillation, and sign descent and Adam at 0.005."""
     problem = WeightedQuadratic(num_coordinates=sizes.num_coordinates)
     rates = {"GD": 1 / float(zipf(sizes.num_coordinates)[0]), "Sign": SMALL_STEP, "Adam": SMALL_STEP}
-    runs = [Spec(problem=problem, method=METHODS[k], lr=lr, steps=sizes.steps, by_class=True) for k, lr in rates.items()]
+    runs = [
+        Spec(problem=problem, method=METHODS[k], lr=lr, steps=sizes.steps, by_class=True) for k, lr in rates.items()
+    ]
     return {"quadratic": Calculations(tuple(runs))}
 
 
@@ -60,7 +62,9 @@ def slope_in_rank(results: Results) -> Measured:
     rank = np.arange(10, w.shape[1] + 1)
     steps = (w[:, rank - 1] <= 0.1).argmax(axis=0)
     slope = np.polyfit(np.log(rank), np.log(steps), 1)[0]
-    return Measured([float(abs(slope - 1))], [run], exact=True, evidence=f"slope {slope:.4f}, {steps[-1]} steps at k={rank[-1]}")
+    return Measured(
+        [float(abs(slope - 1))], [run], exact=True, evidence=f"slope {slope:.4f}, {steps[-1]} steps at k={rank[-1]}"
+    )
 
 
 def spread(name: str) -> Any:
@@ -138,7 +142,11 @@ FIGURE = Figure(
         "On a sum of quadratics whose weights fall as 1/k, gradient descent needs a number of steps proportional to k for the "
         "k-th coordinate, while sign descent and Adam reduce all coordinates at one speed."
     ),
-    scales={"smoke": QuadraticSizes(num_coordinates=30, steps=100), "laptop": QuadraticSizes(), "paper": QuadraticSizes()},
+    scales={
+        "smoke": QuadraticSizes(num_coordinates=30, steps=100),
+        "laptop": QuadraticSizes(),
+        "paper": QuadraticSizes(),
+    },
     plans=plans,
     claims=CLAIMS,
     draw=draw,

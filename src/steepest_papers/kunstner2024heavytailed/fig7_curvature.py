@@ -13,7 +13,15 @@ from steepest.measure.curvature import log_correlation
 from steepest.paper import Drawing, Figure, Results
 from steepest.store import Run
 from steepest.verdict import Claim
-from steepest_papers.kunstner2024heavytailed.paths import MAIN_TIMES, RULE, Columns, PathSizes, at, over_seeds, path_plans
+from steepest_papers.kunstner2024heavytailed.paths import (
+    MAIN_TIMES,
+    RULE,
+    Columns,
+    PathSizes,
+    at,
+    over_seeds,
+    path_plans,
+)
 
 
 def correlation(step: int, x: str, y: str) -> Callable[[Run], float]:

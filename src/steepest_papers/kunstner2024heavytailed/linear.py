@@ -46,7 +46,7 @@ def horizon(m: int) -> int:
     >>> horizon(7), horizon(8), horizon(11)
     (62, 125, 1000)
     """
-    return max(1, round(PAPER_STEPS * (2**m - 1) / (2**PAPER_M - 1)))
+    return max(1, round(PAPER_STEPS * HeavyTailedLabels(m=m).num_classes / HeavyTailedLabels(m=PAPER_M).num_classes))
 
 
 def linear_sweep(sizes: LinearSizes, methods: Iterable[Method]) -> Sweep:

@@ -52,14 +52,15 @@ def gap(plan: str, worse: str, better: str, *, absolute: bool = False) -> Measur
         slow, fast = sweep.best(worse), sweep.best(better)
         values = gaps(slow, fast)
         evidence = f"{worse} {final_losses(slow).mean():.3g}, {better} {final_losses(fast).mean():.3g}"
-        return Measured(np.abs(values).tolist() if absolute else values.tolist(), run_ids(slow, fast), evidence=evidence)
+        return Measured(
+            np.abs(values).tolist() if absolute else values.tolist(), run_ids(slow, fast), evidence=evidence
+        )
 
     return measure
 
 
 def momentum_against_direction(plan: str, families: tuple[str, ...]) -> Measure:
-    """Return the measure max_family |L(−m) − L(+m)| / (L(GD−m) − L(Sign−m)): what momentum changes, in units of what
-    the sign changes."""
+    """Return max_family |L(−m) − L(+m)| / (L(GD−m) − L(Sign−m)): what momentum changes in units of what the sign does."""
 
     def measure(results: Results) -> Measured:
         sweep = results.sweep(plan)
@@ -95,4 +96,6 @@ def _by_group(results: Results, plan: str, label: str, number: Callable[[np.ndar
     rho = group_progress(best.curves("group"))
     rho = rho[:, ~np.isnan(rho).all(axis=0)]
     shown = " ".join(f"{value:.2f}" for value in rho.mean(axis=0))
-    return Measured(number(rho).tolist(), run_ids(best), evidence=f"{label} at 10^{best.exponent:g}, ρ by group: {shown}")
+    return Measured(
+        number(rho).tolist(), run_ids(best), evidence=f"{label} at 10^{best.exponent:g}, ρ by group: {shown}"
+    )

@@ -61,7 +61,11 @@ def path_plans(sizes: PathSizes) -> dict[str, Plan]:
 
 def _path(sizes: PathSizes, method: Method, rate: float) -> Calculations:
     problem = SoftmaxRegression(data=HeavyTailedLabels(m=sizes.m))
-    probes = (CurvatureByClass(at=TIMES), ProbabilityByGroup(at=TIMES, groups=sizes.m), HessianBlocks(at=(0, 10, 50, 100)))
+    probes = (
+        CurvatureByClass(at=TIMES),
+        ProbabilityByGroup(at=TIMES, groups=sizes.m),
+        HessianBlocks(at=(0, 10, 50, 100)),
+    )
     lr = learning_rate(exponent(rate, sizes.m))
     specs = [
         Spec(problem=problem, method=method, lr=lr, steps=max(TIMES), seed=seed, groups=sizes.m, probes=probes)

@@ -1,4 +1,4 @@
-"""Section 3 and Appendices H and I: Proposition 2, Theorem 3, Lemmas 4–7, the Zipf argument, and their errata. Exact."""
+"""Section 3, Appendices H and I: Proposition 2, Theorem 3, Lemmas 4–7, the Zipf argument, and their errata. Exact."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from steepest.experiment import Calculation
 from steepest.paper import Figure, Settings
 from steepest.sweep import Calculations, Plan
 from steepest_papers.kunstner2024heavytailed import theory_calculations as calculate
-from steepest_papers.kunstner2024heavytailed.theory_claims import CLAIMS
+from steepest_papers.kunstner2024heavytailed.theory_claims import STATEMENTS
 from steepest_papers.kunstner2024heavytailed.theory_drawing import draw
+from steepest_papers.kunstner2024heavytailed.theory_errata import ERRATA, OURS
 
 SEEDS = (0, 1, 2)
 FEATURES, PROBABILITY = 4, 0.5
@@ -60,17 +61,17 @@ FIGURE = Figure(
     id="theory",
     title="Why frequency slows gradient descent and not sign descent",
     statement=(
-        "Once a softmax model assigns samples to their classes, a class's gradient and Hessian both scale with its frequency. "
-        "On one-hot inputs the loss of class k then falls as 1/(π_k t) under gradient flow, and exponentially, at one rate for "
-        "all classes, under sign descent."
+        "Once a softmax model assigns samples to their classes, gradient and Hessian of a class both scale with its "
+        "frequency. On one-hot inputs the loss of class k then falls as 1/(π_k t) under gradient flow, and "
+        "exponentially, at one rate for all classes, under sign descent."
     ),
     scales={
-        "smoke": TheorySizes(classes=5, levels=5, vocabulary=1_000),
+        "smoke": TheorySizes(classes=5, levels=6, vocabulary=1_000),
         "laptop": TheorySizes(),
-        "paper": TheorySizes(classes=100, levels=8, vocabulary=100_000),
+        "paper": TheorySizes(classes=100, vocabulary=100_000),
     },
     plans=plans,
-    claims=CLAIMS,
+    claims=(*STATEMENTS, *ERRATA, *OURS),
     draw=draw,
     rule="The statements are exact at any size; sizes only bound the cost of checking them.",
 )

@@ -5,6 +5,8 @@ Stored like runs; nothing below looks at a threshold. Frequencies follow Zipf's 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import torch
@@ -71,7 +73,7 @@ def gradient_to_trace(m: int, features: int, p: float, seed: int) -> Numbers:
 
 
 def counterexamples(classes: int, p: float) -> Numbers:
-    """Return the error of Proposition 2 (2) relative to the larger of exact and leading term, one condition broken at a time.
+    """Return the error of Proposition 2 (2) relative to the larger term, with one condition broken at a time.
 
     One input; class k has half of the samples, every other class one. As printed, the error should vanish as c grows.
     """
@@ -102,7 +104,7 @@ def _relative_errors(x: np.ndarray, own: np.ndarray, prob: np.ndarray) -> tuple[
 
 def gradient_flow(classes: int) -> tuple[Numbers, Tables]:
     """Integrate gradient flow on the full c×c matrix and compare it with two scalars per class and the closed form."""
-    c, pi, s = classes, zipf(classes), np.geomspace(0.03, 100.0, 25)
+    c, pi, s = classes, zipf(classes), np.geomspace(0.03, 100.0, 42)
     shown = np.unique(np.geomspace(1, c, 7).round().astype(int)) - 1
     aligned = np.outer(1 / pi[shown], s)
     times = np.unique(np.append(0.0, aligned))
@@ -120,9 +122,13 @@ def gradient_flow(classes: int) -> tuple[Numbers, Tables]:
         "collapse_error": float(np.ptp(collapsed, axis=0).max()),
         "diagonal_over_off_diagonal": float((a[1:] / ((c - 1) * b[1:])).mean()),
     }
-    line = np.geomspace(s[0], s[-1], 120)
-    closed = {"rescaled_time": line, "loss": flows.gradient_flow_loss(line, c), "asymptote": (1 - 1 / c) / line}
-    return numbers, {"curves": _curves(times, pi, loss, shown), "closed_form": pa.table(closed)}
+    closed: dict[str, Any] = {
+        "rescaled_time": s,
+        "closed_form": flows.gradient_flow_loss(s, c),
+        "asymptote": (1 - 1 / c) / s,
+    }
+    by_class = {f"loss_{k + 1}": row for k, row in zip(shown, collapsed, strict=True)}
+    return numbers, {"curves": _curves(times, pi, loss, shown), "collapse": pa.table(closed | by_class)}
 
 
 def gradient_rates() -> Numbers:
@@ -155,7 +161,6 @@ def sign_flow(classes: int, step: float = 0.1, count: int = 120) -> tuple[Number
     loss, margins = flows.losses(path), np.diagonal(path, axis1=1, axis2=2)[:, None, :] - path
     late = times >= 5 + np.log(c) / 2
     exponents = -np.polyfit(times[late], np.log(loss[late]), 1)[0]
-    wide = flows.losses(flows.descend(pi, step, count, "sign", radius=1.5), 1.5)
     shown = np.unique(np.geomspace(1, c, 7).round().astype(int)) - 1
     numbers = {
         "margin_error": float(np.abs(margins - 2 * times[:, None, None])[:, ~np.eye(c, dtype=bool)].max()),
@@ -163,14 +168,13 @@ def sign_flow(classes: int, step: float = 0.1, count: int = 120) -> tuple[Number
         "exponent": float(exponents.mean()),
         "exponent_spread": float(np.ptp(exponents)),
         "differing_entries": int(sum((flows.descend(law, step, count, "sign") != path).sum() for law in laws)),
-        "wide_input_error": float(np.abs(wide - flows.sign_flow_loss(1.5 * times, c)[:, None]).max()),
     }
     return numbers, {"curves": _curves(times, pi, loss, shown)}
 
 
 def _curves(times: np.ndarray, pi: np.ndarray, loss: np.ndarray, shown: np.ndarray) -> pa.Table:
     """Return the losses (T, c) of some classes in long form; classes are numbered from 1, most frequent first."""
-    columns = {
+    columns: dict[str, Any] = {
         "class": np.repeat(shown + 1, len(times)),
         "frequency": np.repeat(pi[shown], len(times)),
         "time": np.tile(times, len(shown)),
@@ -187,19 +191,21 @@ def printed_sign_rate(classes: int, time: float, step: float = 0.1) -> Numbers:
 
 
 def other_flows(classes: int) -> Numbers:
-    """Integrate reweighted and normalised gradient flows on the full matrix."""
+    """Integrate reweighted and normalised gradient flows, and flows on inputs of norm r = 3/2, on the full matrix."""
     pi, times = zipf(classes), np.geomspace(0.1, 50.0, 12)
     inverse = flows.losses(flows.solve_flow(pi * pi**-1.0, times))
     root = flows.losses(flows.solve_flow(pi * pi**-0.5, times))
     normalised = flows.losses(flows.solve_flow(pi, times / 10, "normalized"))
     wide = flows.losses(flows.solve_flow(pi, times, radius=1.5), 1.5)
+    wide_sign = flows.losses(flows.descend(pi, 0.1, 50, "sign", radius=1.5)[-1], 1.5)
     u = np.log((classes - 1) / np.expm1(normalised))
     rescaled = (np.expm1(u) + (classes - 1) * u) / classes
     return {
         "inverse_spread": float(np.ptp(inverse, axis=1).max()),
         "root_error": float(np.abs(root - flows.gradient_flow_loss(np.outer(times, np.sqrt(pi)), classes)).max()),
         "normalised_error": float(np.abs(rescaled / rescaled[:, :1] * pi[0] / pi - 1).max()),
-        "wide_input_error": float(np.abs(wide - flows.gradient_flow_loss(2.25 * np.outer(times, pi), classes)).max()),
+        "wide_error": float(np.abs(wide - flows.gradient_flow_loss(2.25 * np.outer(times, pi), classes)).max()),
+        "wide_sign_error": float(np.abs(wide_sign - flows.sign_flow_loss(1.5 * 5.0, classes)).max()),
     }
 
 
@@ -218,13 +224,16 @@ def times_to_fractions(largest: int) -> tuple[Numbers, Tables]:
         for c in sizes
     ]
     tenth = [row for row in rows if row["fraction"] == 0.1 and row["classes"] >= 100]
-    growth = {f"{flow}_exponent": log_slope([r["classes"] for r in tenth], [r[flow] for r in tenth]) for flow in ("gradient", "sign")}
+    growth = {
+        f"{flow}_exponent": log_slope([r["classes"] for r in tenth], [r[flow] for r in tenth])
+        for flow in ("gradient", "sign")
+    }
     last = {f"{flow}_last": tenth[-1][flow] for flow in ("gradient", "sign")}
     return growth | last, {"times": pa.Table.from_pylist(rows)}
 
 
 def zipf_prefixes() -> Numbers:
-    """Return shares and least c π_k of the prefixes of Appendix H, by the cut-offs c/log²c (needed) and c/log c (printed)."""
+    """Return shares and least c π_k of Appendix H's prefixes, cut off at c/log²c (needed) and at c/log c (printed)."""
     small, large, huge = (moments.zipf_prefix(c, 2) for c in (1e3, 1e6, 1e300))
     printed = [moments.zipf_prefix(c, 1).least for c in (1e3, 1e6)]
     return {
@@ -235,7 +244,9 @@ def zipf_prefixes() -> Numbers:
         "least_large": large.least,
         "printed_growth": printed[1] / printed[0],
         "printed_least_large": printed[1],
-        "largest_over_log": max(moments.zipf_prefix(c, 2).least / float(np.log(c)) for c in (1e3, 1e4, 1e5, 1e6, 1e300)),
+        "largest_over_log": max(
+            moments.zipf_prefix(c, 2).least / float(np.log(c)) for c in (1e3, 1e4, 1e5, 1e6, 1e300)
+        ),
     }
 
 

@@ -1,8 +1,4 @@
-"""The paper's formal statements, its errata and our additions, as claims on the numbers of `theory_calculations`.
-
-We know the wording of Section 3 and Appendices H and I (arXiv v2) through a public formalisation of them in Lean; what an
-erratum calls "printed" rests on it.
-"""
+"""The paper's formal statements as claims on the numbers of `theory_calculations`."""
 
 from __future__ import annotations
 
@@ -25,8 +21,9 @@ def fact(plan: str, name: str, evidence: str = "") -> Callable[[Results], Measur
 
     def measure(results: Results) -> Measured:
         runs = results.calculations(plan)
-        shown = "; ".join(evidence.format(**run.facts) for run in runs)
-        return Measured([float(run.facts[name]) for run in runs], [run.id for run in runs], len(runs) == 1, shown)
+        values = [float(run.facts[name]) for run in runs]
+        shown = "; ".join(evidence.format(**run.facts) for run in runs) if evidence else ""
+        return Measured(values, [run.id for run in runs], exact=len(runs) == 1, evidence=shown)
 
     return measure
 
@@ -75,7 +72,7 @@ PROPOSITION_2 = (
     Claim(
         "prop2-bounds",
         EQ2,
-        "The errors are at most qB and qB², q the probability of a wrong class, |x| ≤ B: largest share of the bound used",
+        "The errors are at most qB and qB², q the probability of a wrong class, |x| ≤ B: largest share of a bound",
         fact("assigned", "share_of_bound"),
         holds=1.0,
         fails=1.01,
@@ -127,7 +124,7 @@ THEOREM_3 = (
     Claim(
         "thm3-sign-invariance",
         THEOREM,
-        "Sign descent does not see the frequencies: entries of W that differ in any bit under three other frequency laws",
+        "Sign descent does not see the frequencies: entries of W with any bit changed under three other laws",
         fact("sign flow", "differing_entries"),
         holds=0,
         fails=1,
@@ -170,8 +167,12 @@ APPENDIX_H = (
     Claim(
         "apph-share",
         "Appendix H",
-        "If π_k ∝ 1/k, the c/log²c most frequent classes hold a share of the samples that tends to 1: share at c = 10³⁰⁰",
-        fact("prefixes", "share_huge", "slow: {share_small:.2f} at c = 10³, {share_large:.2f} at 10⁶, {share_huge:.2f} at 10³⁰⁰"),
+        "If π_k ∝ 1/k, the share of samples of the c/log²c most frequent classes tends to 1: share at c = 10³⁰⁰",
+        fact(
+            "prefixes",
+            "share_huge",
+            "slow: {share_small:.2f} at c = 10³, {share_large:.2f} at 10⁶, {share_huge:.2f} at 10³⁰⁰",
+        ),
         holds=0.95,
         fails=0.5,
     ),
@@ -185,144 +186,4 @@ APPENDIX_H = (
     ),
 )
 
-ERRATA = (
-    Claim(
-        "erratum-gradient-sign",
-        "Section 3.2, eq. (4), and Proposition 2",
-        "Printed: ∇_{w_k} ℓ = (1[y=k] − p_k) x. Its sign is reversed: cosine of autograd and the printed gradient at W = 0",
-        fact("initial", "cosine_with_print"),
-        holds=-0.999,
-        fails=0.0,
-        kind="erratum",
-    ),
-    Claim(
-        "erratum-class-count",
-        "Section 2 and Appendix A.2",
-        "Printed: 2^(m+1) − 1 classes. The construction has 2^m − 1: classes printed in excess at m = 11",
-        fact("class count", "surplus", "printed {printed}, built {built}"),
-        holds=1,
-        fails=0,
-        kind="erratum",
-    ),
-    Claim(
-        "erratum-sign-exponent",
-        "Lemma 7",
-        "Printed: ℓ_k = log(1 + (c−1) e^{−ct}). The margin is 2t, the rate e^{−2t}: simulated over printed loss, c = 5, t = 3",
-        fact("printed sign rate", "ratio", "simulated {simulated:.6f}, printed {printed:.2e}"),
-        holds=100,
-        fails=1.01,
-        kind="erratum",
-    ),
-    Claim(
-        "erratum-stable-step",
-        "Section 3.1",
-        "Printed: GD on the quadratic is unstable above 1/π_1. It is stable up to 2/π_1: α π_1 at the largest stable step",
-        fact("stable step", "step_times_weight"),
-        holds=1.99,
-        fails=1.01,
-        kind="erratum",
-    ),
-    Claim(
-        "erratum-conditions",
-        EQ2,
-        "Needed, not printed: bounded inputs, x̄_k ≠ 0, p away from 0 and 1. Without one of them the leading term stays wrong: "
-        "smallest relative error of four counterexamples at c = 1000",
-        fact(
-            "counterexamples",
-            "smallest",
-            "x̄_k = 0: {zero_class_mean:.2f}; unbounded: {unbounded_input:.2f}; p → 1: {p_to_1:.2f}; p → 0: {p_to_0:.2f}; "
-            "all conditions met: {all_conditions:.3f}",
-        ),
-        holds=0.3,
-        fails=0.05,
-        kind="erratum",
-    ),
-    Claim(
-        "erratum-prefix",
-        "Appendix H",
-        "Printed in the sum: the c/log c most frequent classes. c/log²c is needed, as c π_k stays bounded at c/log c: "
-        "growth of the least c π_k from c = 10³ to 10⁶",
-        fact("prefixes", "printed_growth", "least c π_k = {printed_least_large:.2f} at c = 10⁶"),
-        holds=1.1,
-        fails=1.5,
-        kind="erratum",
-    ),
-    Claim(
-        "erratum-prefix-bound",
-        "Appendix H",
-        "Printed: c π_k ≥ log c on the prefix. The least one stays just below: largest c π_k / log c at its end, c to 10³⁰⁰",
-        fact("prefixes", "largest_over_log", "{largest_over_log:.4f}"),
-        holds=1.0,
-        fails=1.01,
-        kind="erratum",
-    ),
-    Claim(
-        "erratum-lemma6-sign",
-        "Lemma 6",
-        "Printed: a = (c−1) b. A minus is missing, the entries of a column sum to zero: a/((c−1) b) in the ODE",
-        fact("gradient flow", "diagonal_over_off_diagonal"),
-        holds=-0.999,
-        fails=0.0,
-        kind="erratum",
-    ),
-)
-
-OURS = (
-    Claim(
-        "sign-closed-form",
-        "Lemma 7, corrected",
-        "Under sign descent ℓ_k = log(1 + (c−1) e^{−2t}) for every class: largest error against sign descent on the matrix",
-        fact("sign flow", "loss_error"),
-        holds=1e-6,
-        fails=1e-3,
-        kind="ours",
-    ),
-    Claim(
-        "zipf-gradient-time",
-        "after Theorem 3",
-        "Under Zipf's law gradient flow needs a time ≳ c to reduce the loss to 10 %: exponent of the time in c",
-        fact("times", "gradient_exponent", "exponent {gradient_exponent:.3f}, time {gradient_last:.4g} at the largest c"),
-        holds=1.0,
-        fails=0.5,
-        kind="ours",
-    ),
-    Claim(
-        "zipf-sign-time",
-        "after Theorem 3",
-        "Sign flow needs a time ∼ log c for the same: exponent of the time in c",
-        fact("times", "sign_exponent", "exponent {sign_exponent:.3f}, time {sign_last:.3g} at the largest c"),
-        holds=0.2,
-        fails=0.5,
-        kind="ours",
-    ),
-    Claim(
-        "reweighting-inverse",
-        "after Theorem 3",
-        "Class weights 1/π_k remove frequency from gradient flow: largest distance of two classes' loss in the ODE",
-        fact("other flows", "inverse_spread"),
-        holds=1e-8,
-        fails=1e-3,
-        kind="ours",
-    ),
-    Claim(
-        "reweighting-root",
-        "after Theorem 3",
-        "Class weights 1/√π_k leave ℓ_k a function of √π_k t: largest error against the ODE",
-        fact("other flows", "root_error"),
-        holds=1e-8,
-        fails=1e-3,
-        kind="ours",
-    ),
-    Claim(
-        "normalised-flow",
-        "after Theorem 3",
-        "Normalising the gradient only changes the clock, the rescaled times of two classes keep the ratio of their "
-        "frequencies: largest relative error",
-        fact("other flows", "normalised_error"),
-        holds=1e-6,
-        fails=1e-2,
-        kind="ours",
-    ),
-)
-
-CLAIMS = (*PROPOSITION_2, *THEOREM_3, *APPENDIX_H, *ERRATA, *OURS)
+STATEMENTS = (*PROPOSITION_2, *THEOREM_3, *APPENDIX_H)

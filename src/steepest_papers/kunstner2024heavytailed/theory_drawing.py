@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,74 +13,108 @@ from steepest.figures import canvas, group_colours, line_style
 from steepest.paper import Drawing, Results
 from steepest.store import Run
 
-FRACTIONS = {0.5: ":", 0.1: "--", 0.01: "-"}
+DASHES = {0.5: ":", 0.1: "--", 0.01: "-"}
+
+
+class Curve(NamedTuple):
+    """The loss of one class over time; `label` is None for every other class."""
+
+    rank: int
+    time: np.ndarray
+    loss: np.ndarray
+    colour: np.ndarray
+    label: str | None
 
 
 def draw(results: Results) -> Mapping[str, Drawing]:
-    """Return the loss by class under gradient flow, its collapse, sign descent, and the times to fit Zipf's law."""
+    """Return the loss by class under gradient flow, its collapse, sign descent, and the time to fit Zipf's law."""
     (gradient,), (sign,), (times,) = (results.calculations(name) for name in ("gradient flow", "sign flow", "times"))
     figure, axes = canvas(2, 2, width=3.6, height=2.9)
     _by_class(axes[0, 0], gradient)
     _collapse(axes[0, 1], gradient)
     _sign(axes[1, 0], sign)
     _times(axes[1, 1], times)
-    tables = [_labelled(gradient, "curves"), _labelled(sign, "curves"), _labelled(gradient, "closed_form"), _labelled(times, "times")]
-    return {"theory": Drawing(figure, pa.concat_tables(tables, promote_options="default"))}
+    parts = ((gradient, "curves"), (gradient, "collapse"), (sign, "curves"), (times, "times"))
+    return {"theory": Drawing(figure, pa.concat_tables([_named(*part) for part in parts], promote_options="default"))}
 
 
 def _by_class(ax: Axes, run: Run) -> None:
-    for k, pi, time, loss, colour in _classes(run):
-        ax.plot(time[1:], loss[1:], color=colour, label=f"$k={k}$, $π_k={pi:.2g}$")
+    curves = _curves(run)
+    for curve in curves:
+        ax.plot(curve.time[1:], curve.loss[1:], color=curve.colour, label=curve.label)
     ax.set(xscale="log", xlabel="time $t$", ylabel="loss of class $k$", title="Gradient flow: rare classes wait")
-    ax.set_xlim(left=0.3)
+    ax.set_xlim(curves[0].time[1], curves[0].time[-1])
     ax.set_ylim(bottom=0)
-    ax.legend(handlelength=1.2)
+    ax.legend(loc="lower left", title=r"$\pi_k \propto 1/k$", alignment="left")
 
 
 def _collapse(ax: Axes, run: Run) -> None:
-    table = run.table("closed_form")
-    s = table["rescaled_time"].to_numpy()
-    ax.plot(s, table["loss"].to_numpy(), color="#bbbbbb", linewidth=4, label="closed form")
-    ax.plot(s, table["asymptote"].to_numpy(), color="black", linewidth=1, linestyle="--", label="$(1-1/c)\\,/\\,π_k t$")
-    curves = list(_classes(run))
-    for i, (_, pi, time, loss, colour) in enumerate(curves):
-        shown = np.flatnonzero((pi * time >= s[0]) & (pi * time <= s[-1]))[3 * i :: 3 * len(curves)]
-        ax.plot(pi * time[shown], loss[shown], "o", color=colour, markersize=3.6)
-    ax.set(xscale="log", yscale="log", xlabel="rescaled time $π_k t$", title="… by $1/π_k$: one curve in $π_k t$")
-    ax.set_ylim(top=2 * float(table["loss"][0].as_py()))
+    s, curves = run.column("rescaled_time", "collapse"), _curves(run)
+    ax.plot(s, run.column("closed_form", "collapse"), color="#c4c4c4", linewidth=4, label="closed form")
+    ax.plot(
+        s,
+        run.column("asymptote", "collapse"),
+        color="black",
+        linewidth=1,
+        linestyle="--",
+        label=r"$(1-1/c)\,/\,\pi_k t$",
+    )
+    for i, curve in enumerate(curves):
+        shown = slice(i, None, len(curves))
+        ax.plot(s[shown], run.column(f"loss_{curve.rank}", "collapse")[shown], "o", color=curve.colour, markersize=4)
+    ax.set(xscale="log", yscale="log", xlabel=r"rescaled time $\pi_k t$", ylabel="loss of class $k$")
+    ax.set_title(r"$\ldots$ in proportion to $1/\pi_k$")
+    ax.set_ylim(top=2 * curves[0].loss[0])
     ax.legend(loc="lower left")
 
 
 def _sign(ax: Axes, run: Run) -> None:
-    curves = list(_classes(run))
-    for i, (k, _, time, loss, colour) in enumerate(curves):
-        ax.plot(time, loss, color=colour, linewidth=1.6 + 0.9 * (len(curves) - 1 - i), label=f"$k={k}$" if i in (0, len(curves) - 1) else None)
+    curves = _curves(run)
+    for width, curve in zip(range(len(curves), 0, -1), curves, strict=True):
+        ax.plot(curve.time, curve.loss, color=curve.colour, label=curve.label, linewidth=width, solid_capstyle="butt")
     ax.set(yscale="log", xlabel="time $t$", ylabel="loss of class $k$", title="Sign descent: all classes at once")
-    ax.legend()
+    ax.set_xlim(0, curves[0].time[-1])
+    ax.legend(loc="lower left")
 
 
 def _times(ax: Axes, run: Run) -> None:
-    table = run.table("times").to_pandas() if False else run.table("times")
-    for fraction, dash in FRACTIONS.items():
-        rows = table.filter(pa.compute.equal(table["fraction"], fraction))
+    table = run.table("times").to_pydict()
+    columns = {name: np.array(values) for name, values in table.items()}
+    for fraction, dash in DASHES.items():
+        mine = columns["fraction"] == fraction
+        c = columns["classes"][mine]
         for flow, name in (("gradient", "GD"), ("sign", "Sign")):
-            ax.plot(rows["classes"].to_numpy(), rows[flow].to_numpy(), color=line_style(name)["color"], linestyle=dash)
-    ax.set(xscale="log", yscale="log", xlabel="number of classes $c$", ylabel="time", title="Time to fit Zipf's law")
+            label = f"{flow} flow" if fraction == 0.01 else None
+            ax.plot(c, columns[flow][mine], label=label, color=line_style(name)["color"], linestyle=dash)
+        ax.annotate(
+            f"{fraction:.0%}", (c[-1], columns["gradient"][mine][-1]), (4, -3), textcoords="offset points", fontsize=8
+        )
+    ax.plot(c, columns["rarest"][mine], color="#c4c4c4", linewidth=4, zorder=0, label=r"$1/\pi_c$")
+    ax.set(
+        xscale="log",
+        yscale="log",
+        xlabel="number of classes $c$",
+        ylabel="time",
+        title="Time to 50, 10, 1 % of the loss",
+    )
+    ax.set_xlim(c[0], 4 * c[-1])
+    ax.legend(loc="upper left")
 
 
-def _classes(run: Run) -> list[tuple[int, float, np.ndarray, np.ndarray, np.ndarray]]:
-    """Return class, frequency, times, losses and colour of each stored class."""
-    table = run.table("curves")
-    ranks = table["class"].to_numpy()
+def _curves(run: Run) -> list[Curve]:
+    """Return the stored classes, dark the most frequent."""
+    ranks = run.column("class")
     found = np.unique(ranks)
-    columns = [table[name].to_numpy() for name in ("frequency", "time", "loss")]
-    parts = [[column[ranks == k] for column in columns] for k in found]
+    time, loss = run.column("time"), run.column("loss")
     return [
-        (int(k), float(pi[0]), time, loss, colour)
-        for k, (pi, time, loss), colour in zip(found, parts, group_colours(len(found)), strict=True)
+        Curve(int(k), time[ranks == k], loss[ranks == k], colour, f"$k={k}$" if i % 2 == 0 else None)
+        for i, (k, colour) in enumerate(zip(found, group_colours(len(found)), strict=True))
     ]
 
 
-def _labelled(run: Run, name: str) -> pa.Table:
+def _named(run: Run, name: str) -> pa.Table:
+    """Return a table of a run with the columns `run` and `table`."""
     table = run.table(name)
-    return table.append_column("run", pa.array([run.id] * len(table)))
+    return table.append_column("run", pa.array([run.id] * len(table))).append_column(
+        "table", pa.array([name] * len(table))
+    )

@@ -1,8 +1,8 @@
 """Gradient flow and sign flow of the one-hot softmax model, in closed form and by brute force.
 
 Setting (Kunstner et al. 2024, Section 3.3 and Appendix I): every sample of class k has the input e_k, W ∈ R^{c×c},
-W(0) = 0, and f(W) = Σ_k π_k ℓ_k with ℓ_k = −log softmax(W e_k)_k. Column k meets class k only and keeps two values, a_k on
-the diagonal and b_k off it. With the margin u = a − b,
+W(0) = 0, and f(W) = Σ_k π_k ℓ_k with ℓ_k = −log softmax(W e_k)_k. Column k meets class k only and keeps two values, a_k
+on the diagonal and b_k off it. With the margin u = a − b,
 
     gradient flow   e^u + (c − 1) u = 1 + c s,  s = π_k t
     sign flow       u = 2t
@@ -14,7 +14,8 @@ The forms with Wright's ω, the bounds and the times to a fraction of the loss a
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from itertools import pairwise
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,7 +31,7 @@ Flow = Literal["gradient", "sign", "normalized"]
 def odds(s: ArrayLike, c: int) -> np.ndarray:
     """Return the odds p/(1−p) = ω(z) of the correct class under gradient flow, z = (1 + cs)/(c−1) − log(c−1).
 
-    Derived by us: the margin's equation reads ω + log ω = z in ω = e^u/(c−1), which is Wright's. Nothing overflows or cancels.
+    Derived by us: with ω = e^u/(c−1) the margin's equation is Wright's, ω + log ω = z. Nothing overflows or cancels.
 
     Args:
         s: rescaled time π_k t ≥ 0, any shape.
@@ -44,17 +45,18 @@ def odds(s: ArrayLike, c: int) -> np.ndarray:
     """
     if c < 2:
         raise ValueError(f"the flows need at least 2 classes, got c = {c}")
-    return np.asarray(wrightomega((1.0 + c * np.asarray(s, float)) / (c - 1) - np.log(c - 1)))
+    z = (1.0 + c * np.asarray(s, float)) / (c - 1) - np.log(c - 1)
+    return np.asarray(wrightomega(z))
 
 
 def gradient_flow_margin(s: ArrayLike, c: int) -> np.ndarray:
     """Return the margin u = log((c−1) ω) of gradient flow at s = π_k t (Lemma 5, in Wright's ω; see `odds`)."""
-    return np.log((c - 1) * odds(s, c))
+    return np.asarray(np.log((c - 1) * odds(s, c)))
 
 
 def gradient_flow_margin_lambert(s: ArrayLike, c: int) -> np.ndarray:
     """Return the same margin as f/(c−1) − W₀(e^{f/(c−1)}/(c−1)), f = 1 + cs (Lemma 5); overflows for s ≳ 700."""
-    x = (1.0 + c * np.asarray(s, float)) / (c - 1)
+    x: Any = (1.0 + c * np.asarray(s, float)) / (c - 1)
     return np.asarray(x - lambertw(np.exp(x) / (c - 1)).real)
 
 
@@ -66,16 +68,16 @@ def gradient_flow_loss(s: ArrayLike, c: int) -> np.ndarray:
     >>> round(float(gradient_flow_loss(0.1, 1000)), 5), round(float(gradient_flow_loss(1e5, 50_000)) * 1e5, 4)
     (6.80787, 1.0002)
     """
-    return np.log1p(1.0 / odds(s, c))
+    return np.asarray(np.log1p(1.0 / odds(s, c)))
 
 
 def sign_flow_loss(t: ArrayLike, c: int) -> np.ndarray:
-    """Return ℓ_k = log(1 + (c−1) e^{−2t}) of sign flow, the same for every class (Lemma 7, with the exponent corrected).
+    """Return ℓ_k = log(1 + (c−1) e^{−2t}) of sign flow, the same for every class (Lemma 7, exponent corrected).
 
     >>> round(float(sign_flow_loss(3.0, 5)), 6)
     0.009866
     """
-    return np.log1p((c - 1) * np.exp(-2.0 * np.asarray(t, float)))
+    return np.asarray(np.log1p((c - 1) * np.exp(-2.0 * np.asarray(t, float))))
 
 
 def gradient_flow_bounds(s: ArrayLike, c: int) -> tuple[np.ndarray, np.ndarray]:
@@ -141,7 +143,7 @@ def descend(pi: ArrayLike, step: float, count: int, flow: Flow = "gradient", rad
     """
     pi = np.asarray(pi, float)
     path = np.zeros((count + 1, len(pi), len(pi)))
-    for before, after in zip(path, path[1:], strict=False):
+    for before, after in pairwise(path):
         direction = negative_gradient(before, pi, radius)
         after[:] = before + step * (np.sign(direction) if flow == "sign" else direction)
     return path

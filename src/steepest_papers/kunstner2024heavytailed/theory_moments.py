@@ -1,12 +1,12 @@
 """Gradient and Hessian by class at initialisation and under correct assignment, Zipf prefixes, the stable step.
 
-Proposition 2 of Kunstner et al. 2024 (Section 3.2, proof in Appendix H), with the signs of the true gradient. For softmax
+Proposition 2 of Kunstner et al. 2024 (Section 3.2, proof in Appendix H), with the true gradient's sign. For softmax
 regression with class shares π_k, class means x̄_k and second moments H̄_k (x̄ and H̄ those of all samples):
 
     (1) at W = 0                        ∇_k = x̄/c − π_k x̄_k             ∇²_kk = (1/c)(1 − 1/c) H̄
     (2) p_k = p on class k, ≤ q elsewhere   ∇_k = −(1−p) π_k x̄_k + r_k      ∇²_kk = p(1−p) π_k H̄_k + R_k
 
-with |r_k|_∞ ≤ qB and |R_k|_∞ ≤ qB² for inputs bounded by B. The explicit bounds are derived by us; the paper has O(1/c).
+with |r_k|_∞ ≤ qB and |R_k|_∞ ≤ qB² for inputs bounded by B. The bounds are derived by us; the paper has O(1/c).
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from scipy.special import digamma
 from torch import Tensor
+from torch.nn.functional import cross_entropy, one_hot
 
 
 class Moments(NamedTuple):
@@ -30,7 +30,7 @@ class Moments(NamedTuple):
 
 def class_moments(X: Tensor, y: Tensor, c: int) -> Moments:
     """Return the moments of inputs X (n, d) by class y (n,); every class must occur."""
-    own = F.one_hot(y, c).to(X.dtype)
+    own = one_hot(y, c).to(X.dtype)
     counts = own.sum(0)
     second = torch.einsum("nk,nr,ns->krs", own, X, X) / counts[:, None, None]
     return Moments(counts / len(y), own.T @ X / counts[:, None], second)
@@ -72,7 +72,7 @@ def derivatives(X: Tensor, y: Tensor, Z: Tensor) -> tuple[Tensor, Tensor]:
     """
     c, d = Z.shape[1], X.shape[1]
     V = torch.zeros(c, d, dtype=X.dtype, requires_grad=True)
-    (gradient,) = torch.autograd.grad(F.cross_entropy(Z + X @ V.T, y), V, create_graph=True)
+    (gradient,) = torch.autograd.grad(cross_entropy(Z + X @ V.T, y), V, create_graph=True)
     entries = [(k, r) for k in range(c) for r in range(d)]
     rows = [torch.autograd.grad(gradient[k, r], V, retain_graph=True)[0][k] for k, r in entries]
     return gradient.detach(), torch.stack(rows).view(c, d, d)
@@ -86,7 +86,7 @@ def assignment_probabilities(y: Tensor, c: int, p: float) -> Tensor:
 
 
 def block_of_class(X: Tensor, own: Tensor, prob: Tensor) -> tuple[Tensor, Tensor]:
-    """Return ∇_k (d,) and Tr ∇²_kk of one class, O(nd): inputs X (n, d), 1[y_i = k] as own (n,), p_k(x_i) as prob (n,)."""
+    """Return ∇_k (d,) and Tr ∇²_kk of one class from X (n, d), own = 1[y_i = k] (n,) and prob = p_k(x_i) (n,)."""
     weight = prob * (1 - prob)
     return (prob - own.to(X.dtype)) @ X / len(X), weight @ X.square().sum(1) / len(X)
 
@@ -120,7 +120,7 @@ def zipf_prefix(c: float, power: float) -> Prefix:
 
 
 def largest_stable_step(pi: np.ndarray, steps: int = 200) -> float:
-    """Return by simulation and bisection the largest α at which gradient descent on ½ Σ π_k w_k² does not grow (Section 3.1).
+    """Return the largest α at which simulated gradient descent on ½ Σ π_k w_k² does not grow (Section 3.1); bisection.
 
     In theory w_k(t) = (1 − απ_k)^t w_k(0), so α = 2/π_1 (derived by us; the print has 1/π_1).
 

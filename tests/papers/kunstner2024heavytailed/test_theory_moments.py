@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
+
+from steepest.data.synthetic import HeavyTailedLabels
+from steepest.measure.curvature import gradient_by_class, hessian_trace_by_class
 from steepest_papers.kunstner2024heavytailed.theory_moments import (
     assignment_probabilities,
     block_of_class,
@@ -16,10 +22,9 @@ from steepest_papers.kunstner2024heavytailed.theory_moments import (
     leading_hessian,
     zipf_prefix,
 )
-from torch import Tensor
 
-from steepest.data.synthetic import HeavyTailedLabels
-from steepest.measure.curvature import gradient_by_class, hessian_trace_by_class
+hessian_of: Any = torch.autograd.functional.hessian
+jacobian_of: Any = torch.autograd.functional.jacobian
 
 
 def example(m: int) -> tuple[Tensor, Tensor, int]:
@@ -45,9 +50,9 @@ def test_derivatives_agree_with_the_full_hessian_of_the_weights() -> None:
     def loss(flat: Tensor) -> Tensor:
         return torch.nn.functional.cross_entropy(X @ flat.view(c, 4).T, y)
 
-    full = torch.autograd.functional.hessian(loss, W.flatten()).view(c, 4, c, 4)
+    full = hessian_of(loss, W.flatten()).view(c, 4, c, 4)
     gradient, hessian = derivatives(X, y, X @ W.T)
-    torch.testing.assert_close(gradient, torch.autograd.functional.jacobian(loss, W.flatten()).view(c, 4))
+    torch.testing.assert_close(gradient, jacobian_of(loss, W.flatten()).view(c, 4))
     torch.testing.assert_close(hessian, torch.einsum("krks->krs", full))
 
 

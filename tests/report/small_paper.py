@@ -1,0 +1,139 @@
+"""A small paper with invented runs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from steepest.data.corpus import WikipediaLeads
+from steepest.data.synthetic import HeavyTailedLabels
+from steepest.data.tokens import Words
+from steepest.experiment import Calculation, Spec
+from steepest.optim import Adam, GradientDescent, SignDescent
+from steepest.paper import Figure, Paper, Settings
+from steepest.problems import LastLayer, SoftmaxRegression
+from steepest.report import write_report
+from steepest.results import Undecided
+from steepest.runner import lookup
+from steepest.spec import Method
+from steepest.store import Outcome, Store
+from steepest.sweep import Calculations, Sweep, decades
+from steepest.verdict import Claim, Measured, Verdict
+
+HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="400pt" height="80pt"><path id="axes_1" d="M0 0L400 80"/></svg>'
+CSV = '"step","loss","run"\n0,2.5,"a"\n1,1.25,"b"\n'
+
+GD = Method(GradientDescent, label="GD+m", momentum=0.9)
+ADAM = Method(Adam, label="Adam-m", betas=(0.0, 0.999))
+SIGN = Method(SignDescent, label=f"Sign {HOSTILE}")
+BEST = {"GD+m": 1.5, "Adam-m": -1.5, SIGN.label: -2.0}
+INITIAL = 4.0
+
+
+class Sizes(Settings):
+    """Sizes of the small paper."""
+
+    m: int = 4
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A page with everything that went into it."""
+
+    page: Path
+    paper: Paper
+    ledger: list[Verdict]
+    settings: dict[str, Settings]
+    store: Store
+    drawings: dict[str, dict[str, Path]]
+
+    @property
+    def html(self) -> str:
+        return self.page.read_text(encoding="utf-8")
+
+    def write(self, target: Path, **changes: Any) -> str:
+        given = {"paper": self.paper, "settings": self.settings, "scale": "smoke"} | changes
+        write_report(ledger=self.ledger, store=self.store, figures=self.drawings, target=target, **given)
+        return target.read_text(encoding="utf-8")
+
+
+def invented_loss(label: str, exponent: float, seed: int) -> float | None:
+    """Return a final loss: a valley around the method's best rate; None where it diverges, far above it."""
+    distance = exponent - BEST[label]
+    return None if distance > 1.6 else 0.01 * 10 ** abs(distance) * (1 + 0.1 * seed)
+
+
+def sweep(sizes: Sizes) -> Sweep:
+    problem = SoftmaxRegression(data=HeavyTailedLabels(m=sizes.m))
+    grids = {GD: decades(-2, 0), ADAM: decades(-3, 1), SIGN: decades(-4, 0)}
+    return Sweep(problem=problem, optimizers=grids, steps=10, seeds=sizes.seeds)
+
+
+def text(_: Sizes) -> Sweep:
+    problem = LastLayer(corpus=WikipediaLeads(), vocabulary=Words(size=100), windows=2)
+    return Sweep(problem=problem, optimizers={ADAM: decades(-2, 0)}, steps=3)
+
+
+def identity_error(size: int) -> dict[str, float]:
+    return {"error": 1e-9 * size}
+
+
+def exact(results: Any) -> Measured:
+    runs = results.calculations("identities")
+    return Measured([run.facts["error"] for run in runs], [run.id for run in runs], exact=True)
+
+
+def ratio(results: Any) -> Measured:
+    gd, adam = results.sweep("linear").best("GD+m"), results.sweep("linear").best("Adam-m")
+    values = [INITIAL * (1 + run.facts["final_loss"]) for run in gd.runs]
+    return Measured(values, [run.id for run in gd.runs + adam.runs], evidence=f"evidence {HOSTILE}")
+
+
+def silent(_: Any) -> Measured:
+    raise Undecided(f"reason {HOSTILE}")
+
+
+def claim(name: str, measure: Any, holds: float, fails: float, **options: Any) -> Claim:
+    return Claim(name, f"Figure 1, panel {name}", f"{name} says {HOSTILE}", measure, holds, fails, **options)
+
+
+def paper() -> Paper:
+    sizes = {"smoke": Sizes(), "laptop": Sizes(m=6), "paper": Sizes(m=11)}
+    linear = (claim("up", ratio, 3.0, 2.0), claim("down", ratio, 3.0, 4.0), claim("mute", silent, 1.0, 0.0))
+    broken = (claim("no", ratio, 9.0, 5.0, kind="ours"),)
+    theory = (claim("zero", exact, 1e-6, 1e-3, kind="erratum"),)
+    plans = (
+        lambda s: {"identities": Calculations(tuple(Calculation(identity_error, {"size": n}) for n in (1, 2)))},
+        lambda s: {"linear": sweep(s)},
+        lambda s: {"text": text(s)},
+    )
+    statement = f"The paper's statement {HOSTILE}"
+    figures = tuple(
+        Figure(key, f"Title of {key} {HOSTILE}", statement, sizes, plan, claims, lambda _: {}, "T(m) = T · c(m)/c(11)")
+        for key, plan, claims in zip(("theory", "fig4", "fig5"), plans, (theory, linear + broken, ()), strict=True)
+    )
+    return Paper(
+        "doe2026tails", f"Tails {HOSTILE}", "J. Doe & R. Roe", 2026, "2601.00001", figures, (f"Note {HOSTILE}",)
+    )
+
+
+def invent(store: Store, plan: Any) -> None:
+    """Store invented outcomes until the plan needs nothing more."""
+    while pending := plan.progress(lookup(store)).pending:
+        for item in pending:
+            store.put(item.id, item.description(), outcome(item), seconds=0.5)
+
+
+def outcome(item: Spec | Calculation) -> Outcome:
+    if isinstance(item, Calculation):
+        return item.execute()
+    final = invented_loss(item.method.label, round(math.log10(item.lr), 6), item.seed)
+    ends = {"initial": INITIAL, "final": final}
+    facts = {f"{end}_{what}": value for end, value in ends.items() for what in ("loss", "objective")}
+    return Outcome("diverged" if final is None else "done", facts, {"curves": pa.table({"loss": [INITIAL, final]})})
