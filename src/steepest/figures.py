@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -89,12 +90,14 @@ def plot_band(ax: Axes, x: np.ndarray, curves: np.ndarray, **line: Any) -> None:
         ax.fill_between(x, curves.min(0), curves.max(0), color=line.get("color"), alpha=0.15, linewidth=0)
 
 
-def save(drawing: Drawing, folder: Path, name: str, footer: str) -> list[Path]:
-    """Write `name.svg`, `name.pdf` and `name.csv` with the scale in the footer; return the paths.
+def save(drawing: Drawing, folder: Path, name: str, footer: Sequence[str]) -> list[Path]:
+    """Write `name.svg`, `name.pdf` and `name.csv` with the lines of `footer` below; return the paths.
 
     The files are the same bytes for the same numbers: no dates, fixed ids.
     """
-    drawing.canvas.supxlabel(footer, fontsize=6.5, color="#666666", x=0.01, ha="left")
+    letters = int(20 * drawing.canvas.get_figwidth())
+    wrapped = "\n".join(line for text in footer for line in textwrap.wrap(text, letters))
+    drawing.canvas.supxlabel(wrapped, fontsize=6.5, color="#666666", x=0.01, ha="left")
     written = []
     for suffix, metadata in (("svg", {"Date": None}), ("pdf", {"CreationDate": None})):
         buffer = io.BytesIO()

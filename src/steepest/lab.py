@@ -148,10 +148,10 @@ class Lab:
     def _draw(self, figure: Figure, results: Results) -> list[str]:
         from steepest.figures import save, style
 
-        footer = f"{self.paper.key}/{figure.id} · {self.scale} scale: {results.settings.summary()}"
+        footer = [f"{self.paper.key}/{figure.id} at {self.scale} scale: {results.settings.summary()}"]
         paper_scale = figure.scales.get("paper")
         if paper_scale is not None and paper_scale != results.settings:
-            footer += f" · the paper: {paper_scale.summary()}"
+            footer.append(f"the paper's scale: {paper_scale.summary()}")
         with style():
             drawings = figure.draw(results)
             for name, drawing in drawings.items():

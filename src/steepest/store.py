@@ -4,7 +4,7 @@
     STORE/runs/ID/spec.json          the full description that was hashed
     STORE/runs/ID/*.parquet          curves and tables
     STORE/runs/ID/*.safetensors      tensors, where a run keeps any
-    STORE/runs/ID/result.json        state, facts, environment, digest of every other file; written last
+    STORE/runs/ID/result.json        state, facts, environment, digest of every file and of itself; written last
 
 A run is written under a temporary name, synced, and renamed, so a reader sees all of it or nothing. Several processes
 and machines may write at once: the first rename wins, and the loser's copy, which holds the same numbers, is dropped.
@@ -23,9 +23,10 @@ import socket
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from steepest.errors import StoreError
 
 MARKER = {"format": "steepest store", "version": 1}
 RUN_NAME = re.compile(r"[0-9a-f]{20}")
+TEMPORARY_NAME = re.compile(r"(\..+)\.(\d+)\.[0-9a-f]{8}")
 STALE_SECONDS = 24 * 3600
 
 
@@ -157,7 +159,7 @@ class Store:
         Raises:
             StoreError: the disk is full or the folder cannot be written.
         """
-        temporary = self.runs / f".{identity}.{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
+        temporary = _temporary(self.runs / identity)
         with _store_errors(self.root):
             try:
                 temporary.mkdir()
@@ -169,7 +171,7 @@ class Store:
                     "environment": environment(),
                     "seconds": round(seconds, 4),
                 }
-                write_synced(temporary / "result.json", _json(result))
+                write_synced(temporary / "result.json", _json(result | {"digest": _seal(result)}))
                 self._publish(temporary, self.runs / identity)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
@@ -194,7 +196,8 @@ class Store:
     def _publish(self, temporary: Path, target: Path) -> None:
         _sync_folder(temporary)
         if target.exists() and self._load(target) is None:
-            os.replace(target, self.root / f"damaged-{target.name}-{uuid.uuid4().hex[:8]}")
+            with suppress(FileNotFoundError):  # another process was faster
+                os.replace(target, self.root / f"damaged-{target.name}-{uuid.uuid4().hex[:8]}")
         try:
             os.rename(temporary, target)
         except OSError as error:
@@ -204,31 +207,37 @@ class Store:
 
     def _load(self, folder: Path) -> Run | None:
         try:
-            result = _parsed((folder / "result.json").read_bytes())
-            if result is None or any(_digest(folder / name) != digest for name, digest in result["files"].items()):
+            result = _parsed((folder / "result.json").read_bytes()) or {}
+            if result.pop("digest", None) != _seal(result):
                 return None
-            fields = (result[name] for name in ("state", "facts", "files", "environment", "seconds"))
-            return Run(folder, *fields)
-        except (OSError, KeyError, TypeError):
+            if any(_digest(folder / name) != digest for name, digest in result["files"].items()):
+                return None
+        except OSError:
             return None
+        return Run(folder, **result)
 
     def _claim_folder(self) -> None:
+        """Write the marker before anything else, so that a folder with content and no marker is not a store."""
         marker = self.root / "store.json"
-        if marker.exists():
-            if _parsed(marker.read_bytes()) != MARKER:
-                raise StoreError(f"{marker} is not the marker of a store of this version; choose another --store")
-        elif self.root.is_dir() and any(path.name[0] != "." for path in self.root.iterdir()):
-            raise StoreError(f"{self.root} is not empty and not a store; choose another folder with --store")
-        self.runs.mkdir(parents=True, exist_ok=True)
+        used = self.root.is_dir() and any(path.name[0] != "." for path in self.root.iterdir())
         if not marker.exists():
+            if used:
+                raise StoreError(f"{self.root} is not empty and not a store; choose another folder with --store")
             write_atomically(marker, _json(MARKER))
+        elif _parsed(marker.read_bytes()) != MARKER:
+            raise StoreError(f"{marker} is not the marker of a store of this version; choose another --store")
+        self.runs.mkdir(exist_ok=True)
+        _sync_folder(self.root)
         if not os.access(self.runs, os.W_OK):
             raise PermissionError(errno.EACCES, "permission denied")
 
     def _sweep_up(self) -> None:
-        for path in self.runs.glob(".*"):
-            if _is_abandoned(path):
+        hidden = (self.root.glob(".*"), self.runs.glob(".*"), (self.root / "reports").rglob(".*"))
+        for path in filter(_is_abandoned, chain(*hidden)):
+            if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
 
 def default_store() -> Path:
@@ -239,7 +248,7 @@ def default_store() -> Path:
 
 
 def environment() -> dict[str, Any]:
-    """Return what the numbers may depend on beyond the spec: versions, processor, threads."""
+    """Return what the numbers may depend on beyond the spec: versions and processor."""
     import platform
 
     import torch
@@ -253,7 +262,6 @@ def environment() -> dict[str, Any]:
         "machine": platform.machine(),
         "system": platform.system(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
-        "threads": torch.get_num_threads(),
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
 
@@ -270,13 +278,18 @@ def write_synced(path: Path, data: bytes) -> str:
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace `path` by `data` in one step; a reader sees the old or the new content."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
+    temporary = _temporary(path)
     try:
         write_synced(temporary, data)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def _temporary(path: Path) -> Path:
+    """Return a fresh name beside `path` that says whose it is."""
+    return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
 
 
 def _contents(description: Any, outcome: Outcome) -> Iterator[tuple[str, bytes]]:
@@ -293,6 +306,10 @@ def _contents(description: Any, outcome: Outcome) -> Iterator[tuple[str, bytes]]
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _seal(result: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_json(result)).hexdigest()
 
 
 def _json(value: Any) -> bytes:
@@ -316,11 +333,15 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _is_abandoned(path: Path) -> bool:
-    """Tell whether a temporary folder's writer is gone: its process on this host, or a day without a change."""
-    named = re.fullmatch(r"\.[0-9a-f]{20}\.(.+)\.(\d+)\.[0-9a-f]{8}", path.name)
-    if named and named[1] == socket.gethostname():
-        return not _is_alive(int(named[2]))
-    return time.time() - path.stat().st_mtime > STALE_SECONDS
+    """Tell whether a path is a temporary whose writer is gone: its process on this host, or a day without a change."""
+    named = TEMPORARY_NAME.fullmatch(path.name)
+    if named is None:
+        return False
+    if named[1].endswith(f".{socket.gethostname()}") and not _is_alive(int(named[2])):
+        return True
+    with suppress(FileNotFoundError):
+        return time.time() - path.stat().st_mtime > STALE_SECONDS
+    return False
 
 
 def _is_alive(pid: int) -> bool:

@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -93,6 +93,10 @@ class TextFiles(Corpus):
         """Return the hash of the files' contents and of their names below the folder."""
         lines = [f"{key} {_digest(file, *_signature(file))}" for key, file in self._files()]
         return sha256("\n".join(lines).encode(errors="surrogateescape"))
+
+    def description(self) -> dict[str, Any]:
+        """Return kind, version and fingerprint; the place is left out, so that moved files keep their runs."""
+        return {name: value for name, value in super().description().items() if name != "path"}
 
     @property
     def _root(self) -> Path:

@@ -11,6 +11,7 @@ from steepest_papers.kunstner2024heavytailed import (
     fig5_last_layer,
     fig6_quadratic,
     fig7_curvature,
+    theory,
 )
 
 PAPER = Paper(
@@ -21,6 +22,7 @@ PAPER = Paper(
     arxiv="2402.19449",
     figures=(
         fig6_quadratic.FIGURE,
+        theory.FIGURE,
         fig7_curvature.FIGURE,
         appendix_curvature.FIGURE,
         fig4_linear.FIGURE,

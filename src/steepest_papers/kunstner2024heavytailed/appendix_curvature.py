@@ -13,7 +13,7 @@ from steepest.figures import canvas, group_colours, table
 from steepest.paper import Drawing, Figure, Results
 from steepest.store import Run
 from steepest.verdict import Claim
-from steepest_papers.kunstner2024heavytailed.fig7_curvature import correlation, scatter
+from steepest_papers.kunstner2024heavytailed.fig7_curvature import correlation, history, scatter
 from steepest_papers.kunstner2024heavytailed.paths import RULE, TIMES, PathSizes, at, over_seeds, path_plans
 
 BLOCK_TIMES = (0, 10, 50, 100)
@@ -51,7 +51,7 @@ CLAIMS = (
         "gh-gd-end",
         "Appendix, correlation along GD's path",
         "Along GD's path gradient norm and Hessian trace become related as well: r of their logs at t = 100",
-        over_seeds("gd", correlation(100, "gradient_norm", "hessian_trace")),
+        over_seeds("gd", correlation(100, "gradient_norm", "hessian_trace"), history()),
         holds=0.9,
         fails=0.5,
     ),
@@ -59,7 +59,7 @@ CLAIMS = (
         "gh-mirrored",
         "Appendix, mirrored path",
         "The relation belongs to the path, not to the space: r at −W_t for t = 100 is absent or negative",
-        over_seeds("adam", correlation(100, "mirrored_gradient_norm", "mirrored_hessian_trace")),
+        over_seeds("adam", correlation(100, "mirrored_gradient_norm", "mirrored_hessian_trace"), history("mirrored_")),
         holds=0.0,
         fails=0.5,
     ),

@@ -13,15 +13,17 @@ from steepest.figures import canvas, group_colours, line_style, plot_band
 from steepest.paper import Drawing, Results
 from steepest.results import Best, SweepResults
 
+TOP = 1.7  # loss axes end at this multiple of the initial loss
+
 
 def overview(results: Results, plan: str, shown: Sequence[str], *, title: str) -> Drawing:
     """Return the paper's main picture: overall loss of all optimizers, then loss by group of those in `shown`."""
     sweep = results.sweep(plan)
-    figure, axes = canvas(1, 1 + len(shown), sharey=True)
+    figure, axes = canvas(1, 1 + len(shown), width=2.5, sharey=True)
     overall(axes[0, 0], sweep, sweep.labels)
     axes[0, 0].set_title(title)
     for ax, label in zip(axes[0, 1:], shown, strict=True):
-        by_group(ax, sweep.best(label, decisive=False))
+        by_group(ax, sweep.best(label, decisive=False), legend=label == shown[0])
         ax.set_title(label)
     axes[0, 0].set_ylabel("training loss")
     return Drawing(figure, curve_table(sweep, sweep.labels))
@@ -51,8 +53,8 @@ def overall(ax: Axes, sweep: SweepResults, labels: Sequence[str]) -> None:
         curves = sweep.best(label, decisive=False).curves()
         plot_band(ax, np.arange(curves.shape[1]), curves, label=label, **line_style(label))
     ax.set_xlabel("update")
-    ax.set_ylim(bottom=0)
-    ax.legend(ncols=1 + len(labels) // 5, handlelength=1.6, columnspacing=0.8)
+    ax.set_ylim(0, TOP * curves[:, 0].max())
+    ax.legend(ncols=1 + len(labels) // 5, handlelength=1.4, columnspacing=0.8, fontsize=7, loc="upper right")
 
 
 def by_group(ax: Axes, best: Best, *, legend: bool = True) -> None:
@@ -68,8 +70,9 @@ def by_group(ax: Axes, best: Best, *, legend: bool = True) -> None:
         np.arange(mean.shape[1]), np.median(mean, axis=0), color="#999999", linewidth=1.2, linestyle=":", label="all"
     )
     ax.set_xlabel("update")
+    ax.set_ylim(0, TOP * mean[:, 0].max())
     if legend:
-        ax.legend(loc="upper right", handlelength=1.2)
+        ax.legend(loc="upper right", handlelength=1.2, ncols=3, columnspacing=0.8, fontsize=7)
 
 
 def _group_name(g: int, num_groups: int) -> str:
@@ -80,7 +83,7 @@ def learning_rates(results: Results, plan: str) -> Drawing:
     """Return the final loss against the learning rate for every optimizer: worst seed of the runs in the store."""
     sweep = results.sweep(plan)
     rows = [row for row in sweep.to_arrow().to_pylist() if row["method"] in sweep.labels]
-    figure, axes = canvas(1, 1, width=4.6, height=3.2)
+    figure, axes = canvas(1, 1, width=6.0, height=3.2)
     ax = axes[0, 0]
     for label in sweep.labels:
         worst: dict[float, float] = {}
@@ -95,7 +98,7 @@ def learning_rates(results: Results, plan: str) -> Drawing:
     ax.set_xlabel("learning rate")
     ax.set_ylabel("final loss, worst seed")
     ax.set_title("Learning rates; rings mark the selected ones")
-    ax.legend(ncols=2)
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return Drawing(figure, pa.Table.from_pylist(rows))
 
 

@@ -143,7 +143,7 @@ FIGURE = Figure(
     claims=CLAIMS,
     draw=draw,
     rule=(
-        "T = 1000·c/9900, with c the word types that occur. The number of windows is set by cost alone: about a CPU second a run. "
+        "T = 1000·c/9900, with c the word types that occur. The number of windows is set by cost alone, a CPU second a run. "
         "The paper reads Penn Treebank; here the text is the lead sections of English Wikipedia articles, words as classes."
     ),
 )

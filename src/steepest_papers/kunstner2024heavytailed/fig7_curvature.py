@@ -16,6 +16,7 @@ from steepest.verdict import Claim
 from steepest_papers.kunstner2024heavytailed.paths import (
     MAIN_TIMES,
     RULE,
+    TIMES,
     Columns,
     PathSizes,
     at,
@@ -34,6 +35,16 @@ def correlation(step: int, x: str, y: str) -> Callable[[Run], float]:
     return number
 
 
+def history(prefix: str = "") -> Callable[[Run], str]:
+    """Return the note with r of gradient norm and Hessian trace at every time, as the figures show it."""
+
+    def note(run: Run) -> str:
+        r = {t: correlation(t, f"{prefix}gradient_norm", f"{prefix}hessian_trace")(run) for t in TIMES}
+        return "first seed: " + ", ".join(f"{value:.2f} at {t}" for t, value in r.items())
+
+    return note
+
+
 CLAIMS = (
     Claim(
         "fig7-start",
@@ -47,7 +58,7 @@ CLAIMS = (
         "fig7-end",
         "Figure 7",
         "Along Adam's path they become proportional: r of their logs at t = 100",
-        over_seeds("adam", correlation(100, "gradient_norm", "hessian_trace")),
+        over_seeds("adam", correlation(100, "gradient_norm", "hessian_trace"), history()),
         holds=0.9,
         fails=0.5,
     ),
@@ -74,17 +85,26 @@ def scatter(run: Run, times: tuple[int, ...], columns: int, *, prefix: str = "")
     """Return (g_k, h_k) at several times, coloured by level, dark the most frequent; `prefix` picks the mirrored path."""
     rows = -(-len(times) // columns)
     figure, axes = canvas(rows, columns, width=2.25, height=2.15, sharex=True, sharey=True)
+    x, y = _middle(run, prefix)
     for ax, step in zip(axes.flat, times, strict=False):
         found = at(run, "curvaturebyclass", step)
         _panel(ax, found, prefix)
         r = log_correlation(found[f"{prefix}gradient_norm"], found[f"{prefix}hessian_trace"])
         ax.set_title(f"$t = {step}$   $r = {r:.2f}$")
+        ax.axline((x, y), (10 * x, 10 * y), color="#bbbbbb", linewidth=1, zorder=0)
     for ax in axes[-1]:
         ax.set_xlabel(r"$\Vert\nabla_{w_k} f\Vert$")
     for ax in axes[:, 0]:
         ax.set_ylabel(r"$\mathrm{Tr}\,\nabla^2_{w_k} f$")
     table = run.table("curvaturebyclass")
     return Drawing(figure, table.append_column("run", pa.array([run.id] * len(table))))
+
+
+def _middle(run: Run, prefix: str) -> tuple[float, float]:
+    """Return where the guide of slope one passes: the middle of the last cloud."""
+    last = at(run, "curvaturebyclass", max(TIMES))
+    g, h = last[f"{prefix}gradient_norm"], last[f"{prefix}hessian_trace"]
+    return float(np.exp(np.log(g).mean())), float(np.exp(np.log(h).mean()))
 
 
 def _panel(ax: Axes, found: Columns, prefix: str) -> None:
@@ -102,7 +122,6 @@ def _panel(ax: Axes, found: Columns, prefix: str) -> None:
             color=colour,
             alpha=0.75,
         )
-    ax.axline((1e-2, 1e-2), (1e-1, 1e-1), color="#bbbbbb", linewidth=1, zorder=0)
 
 
 def draw(results: Results) -> Mapping[str, Drawing]:

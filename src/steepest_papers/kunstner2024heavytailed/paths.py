@@ -81,11 +81,13 @@ def at(run: Run, table: str, step: int) -> Columns:
     return {name: values[rows] for name, values in columns.items()}
 
 
-def over_seeds(path: str, number: Callable[[Run], float], evidence: str = "") -> Callable[[Results], Measured]:
-    """Return the measure that takes one number from each run of a path."""
+def over_seeds(
+    path: str, number: Callable[[Run], float], note: Callable[[Run], str] = lambda _: ""
+) -> Callable[[Results], Measured]:
+    """Return the measure that takes one number from each run of a path; `note` tells more about the first."""
 
     def measure(results: Results) -> Measured:
         runs = results.calculations(path)
-        return Measured([number(run) for run in runs], [run.id for run in runs], evidence=evidence)
+        return Measured([number(run) for run in runs], [run.id for run in runs], evidence=note(runs[0]))
 
     return measure

@@ -152,7 +152,7 @@ OURS = (
     Claim(
         "input-norm-gradient",
         "after Theorem 3",
-        "Orthogonal inputs of norm r change the clock of gradient flow by r²: largest error of the loss against the ODE",
+        "Orthogonal inputs of norm r change the clock of gradient flow by r²: largest error against the ODE",
         fact("other flows", "wide_error"),
         holds=1e-8,
         fails=1e-3,
