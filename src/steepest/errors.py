@@ -6,7 +6,8 @@
 | 1 | `check` found a contradicted claim |
 | 2 | usage: an unknown name, option, field or value |
 | 3 | data: a corpus or artefact that cannot be read, verified or fetched |
-| 4 | store: not writable, full, or not a store |
+| 4 | store: not writable, full, or not a store; any other file that cannot be read or written |
+| 5 | memory: it ran out, or a worker process was killed |
 | 130 | interrupted; what was finished is kept |
 """
 
@@ -46,5 +47,5 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """
     known = sorted(known)
     near = get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}? " if near else ""
-    return UsageError(f"unknown {kind} {name!r}; {hint}(known: {', '.join(known)})")
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    return UsageError(f"unknown {kind} {name!r}{hint} (known: {', '.join(known)})")

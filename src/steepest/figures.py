@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,16 +52,18 @@ COLOURS: Mapping[str, str] = {
     "LineSearch": "#8a6fae",
     "Signum": "#3c8f8f",
 }
+OTHER_COLOURS = ("#777777", "#994455", "#997700", "#6699cc", "#117733", "#999933", "#aa4499", "#e08214")
 
 
 def line_style(label: str) -> dict[str, Any]:
-    """Return colour and dash of a method label: `Adam+m` solid, `Adam-m` dashed.
+    """Return colour and dash of a method label: `Adam+m` solid, `Adam-m` dashed; other families keep a colour of their own.
 
     >>> line_style("Adam+m")["linestyle"], line_style("Adam-m")["linestyle"]
     ('-', '--')
     """
     family = label.removesuffix("+m").removesuffix("-m")
-    return {"color": COLOURS.get(family, "#777777"), "linestyle": "--" if label.endswith("-m") else "-"}
+    other = OTHER_COLOURS[zlib.crc32(family.encode()) % len(OTHER_COLOURS)]
+    return {"color": COLOURS.get(family, other), "linestyle": "--" if label.endswith("-m") else "-"}
 
 
 def group_colours(num_groups: int) -> np.ndarray:

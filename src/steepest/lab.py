@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -129,7 +130,9 @@ class Lab:
     @property
     def folder(self) -> Path:
         """Return where figures and the page of this paper, scale and variant are written."""
-        name = self.scale + (f"-{self.variant}" if self.variant else "")
+        readable = re.sub(r"[^\w=.-]+", "_", self.variant)[:60]
+        digest = hashlib.sha256(self.variant.encode()).hexdigest()[:6]
+        name = f"{self.scale}-{readable}-{digest}" if self.variant else self.scale
         return self.store.root / "reports" / self.paper.key / name
 
     def draw(self, figure: Figure, *, again: bool = False) -> dict[str, Path]:
@@ -159,11 +162,12 @@ class Lab:
         return list(drawings)
 
     def report(self, target: Path | None = None) -> Path:
-        """Draw what is complete and write the page; return its path."""
+        """Draw what is complete and write the page, `report.html` or, for one figure, `FIGURE.html`; return its path."""
         from steepest.report import write_report
 
         drawings = {figure.id: self.draw(figure) for figure in self.figures}
-        page = target or self.folder / "report.html"
+        name = "report" if self.figures == self.paper.figures else self.figures[0].id
+        page = target or self.folder / f"{name}.html"
         return write_report(self.paper, self.ledger(), self.settings, self.scale, self.store, drawings, page)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from importlib.metadata import entry_points
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -168,7 +168,7 @@ class Paper:
 
     def register(self, store: Store, figures: Iterable[Figure]) -> None:
         """Write the claims' thresholds to the store's log before their runs; unchanged ones are not repeated."""
-        last = {(r["paper"], r["claim"]): (r["holds"], r["fails"]) for r in store.read_log("thresholds")}
+        last = {(r["paper"], r["claim"]): _thresholds(r) for r in store.read_log("thresholds")}
         for claim in (claim for figure in figures for claim in figure.claims):
             if last.get((self.key, claim.id)) != (claim.holds, claim.fails):
                 record = {"paper": self.key, "claim": claim.id, "holds": claim.holds, "fails": claim.fails}
@@ -208,16 +208,21 @@ def _verdict(paper: Paper, figure: Figure, claim: Claim, scale: str, results: Re
     )
 
 
+def _thresholds(record: Mapping[str, Any]) -> tuple[float, float]:
+    return record["holds"], record["fails"]
+
+
 def _edits(store: Store, paper: str) -> dict[str, str]:
     """Return, for each claim whose thresholds changed after they were first written, what they were."""
     history: dict[str, list[dict[str, Any]]] = {}
     for record in store.read_log("thresholds"):
         if record["paper"] == paper:
             history.setdefault(record["claim"], []).append(record)
+    changes = {claim: [next(same) for _, same in groupby(rs, _thresholds)] for claim, rs in history.items()}
     return {
         claim: "thresholds were edited; before: "
         + "; ".join(f"holds {r['holds']:g}, fails {r['fails']:g} until {n['time']}" for r, n in pairwise(rs))
-        for claim, rs in history.items()
+        for claim, rs in changes.items()
         if len(rs) > 1
     }
 
@@ -246,15 +251,14 @@ def find_paper(name: str, paths: Iterable[str | Path] = ()) -> Paper:
 
 
 def _from_folder(folder: Path) -> Paper:
-    init = folder / "__init__.py"
-    if not init.is_file():
+    folder = folder.expanduser().resolve()
+    if not (folder / "__init__.py").is_file():
         raise UsageError(f"--paper {folder}: no __init__.py there; give a folder that defines PAPER")
-    spec = importlib.util.spec_from_file_location(folder.resolve().name, init, submodule_search_locations=[str(folder)])
-    if spec is None or spec.loader is None:
-        raise UsageError(f"--paper {folder}: not a Python package")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    if str(folder.parent) not in sys.path:
+        sys.path.append(str(folder.parent))  # worker processes inherit it and find the paper by name
+    module = import_module(folder.name)
+    if Path(module.__file__ or "").resolve().parent != folder:
+        raise UsageError(f"--paper {folder}: another module is called {folder.name}; rename the folder")
     paper = getattr(module, "PAPER", None)
     if not isinstance(paper, Paper):
         raise UsageError(f"--paper {folder}: its __init__.py defines no PAPER = steepest.paper.Paper(...)")

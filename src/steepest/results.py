@@ -60,6 +60,11 @@ class SweepResults:
         self._known: Known = lambda runnable: store.get(runnable.id)
         self.searches: dict[str, Search] = {m.label: s for m, s in sweep.searches(self._known).items()}
 
+    def __repr__(self) -> str:
+        missing = sum(len(search.pending) for search in self.searches.values())
+        state = f"{missing} runs missing" if missing else "complete"
+        return f"SweepResults({', '.join(self.labels)}; {len(self.runs())} runs, {state})"
+
     @property
     def labels(self) -> list[str]:
         """Return the labels of the methods in the order of the sweep."""

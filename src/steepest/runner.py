@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
+from steepest.errors import StoreError
 from steepest.executors.local import executor
 from steepest.experiment import Runnable
 from steepest.machine import seconds
@@ -60,9 +61,10 @@ def stream(plans: Sequence[Plan], store: Store, jobs: int = 1) -> Iterator[Step]
                 running[item.id] = item
             if not running:
                 return
-            finished = store.get(engine.next_finished())
+            name = engine.next_finished()
+            finished = store.get(name)
             if finished is None:
-                continue
+                raise StoreError(f"run {name} has gone from {store.root} since it was stored; repeat the command")
             estimated += seconds(running.pop(finished.id).work())
             measured += finished.seconds
             pairs = zip(plans, parts, strict=True)

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from steepest.errors import UsageError, unknown
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
     from torch import Tensor
     from torch.optim import Optimizer
 
@@ -41,6 +42,15 @@ class Component(BaseModel):
     version: ClassVar[int] = 1
     added: ClassVar[Mapping[str, Any]] = {}
 
+    if not TYPE_CHECKING:  # type checkers keep the signature that the fields give
+
+        def __init__(self, **fields: Any) -> None:
+            """Accept lists where tuples are meant, and refuse in one line."""
+            try:
+                super().__init__(**{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()})
+            except ValidationError as error:
+                raise _refusal(type(self), error.errors()[0]) from None
+
     def fingerprint(self) -> str | None:
         """Return a digest of data outside of the spec (a user's text files), or None where the fields say it all."""
         return None
@@ -59,15 +69,18 @@ class Component(BaseModel):
         Raises:
             UsageError: an unknown field, or a value that the field refuses.
         """
-        for name in fields:
-            if name not in type(self).model_fields:
-                raise unknown(f"field of {type(self).__name__}", name, type(self).model_fields)
-        try:
-            return type(self).model_validate(dict(self) | fields, strict=False)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise UsageError(f"{type(self).__name__}.{where} = {first['input']!r}: {first['msg']}") from None
+        return type(self)(**(dict(self) | fields))
+
+
+def _refusal(component: type[Component], error: ErrorDetails) -> UsageError:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return unknown(f"field of {component.__name__}", where, component.model_fields)
+    if error["type"] == "missing":
+        return UsageError(f"{component.__name__} needs {where}; give {component.__name__}({where}=...)")
+    reason = error["msg"].removeprefix("Value error, ")
+    what = f"{component.__name__}.{where} = {error['input']!r}" if where else component.__name__
+    return UsageError(f"{what}: {reason}".replace("\n", " "))
 
 
 class Method:

@@ -17,6 +17,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, Field, PrivateAttr, SerializeAsAny
 
+from steepest.errors import UsageError
 from steepest.experiment import Probe, Runnable, Spec
 from steepest.problems.base import Problem
 from steepest.spec import Component, Method
@@ -24,6 +25,28 @@ from steepest.store import Run
 from steepest.train import Weighting
 
 Known = Callable[[Runnable], Run | None]
+
+
+def _ascending(exponents: tuple[float, ...]) -> tuple[float, ...]:
+    for exponent in exponents:
+        if not -300 <= exponent <= 300:
+            raise ValueError(f"a learning rate 10^{exponent} is not a finite number above 0")
+    return tuple(sorted(set(exponents)))
+
+
+def _distinct_seeds(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("a seed occurs twice; give each once")
+    return seeds
+
+
+def _distinct_labels(optimizers: Mapping[Method, Grid]) -> Mapping[Method, Grid]:
+    if not optimizers:
+        raise ValueError("nothing to compare; give at least one optimizer")
+    labels = [method.label for method in optimizers]
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"two optimizers share a label among {', '.join(labels)}; give each its own label")
+    return optimizers
 
 
 class Grid(Component):
@@ -34,7 +57,7 @@ class Grid(Component):
         tuned: False where the method finds its own step (line search): one rate, no edges, no stages.
     """
 
-    exponents: Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(lambda e: tuple(sorted(set(e))))]
+    exponents: Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(_ascending)]
     tuned: bool = True
 
 
@@ -48,7 +71,13 @@ def decades(first: int, last: int) -> Grid:
 
 
 def untuned(lr: float = 1.0) -> Grid:
-    """Return the grid of a method that needs no tuning, at `lr`."""
+    """Return the grid of a method that needs no tuning, at `lr`.
+
+    Raises:
+        UsageError: a learning rate that is not a finite number above 0.
+    """
+    if not (math.isfinite(lr) and lr > 0):
+        raise UsageError(f"untuned({lr}): a learning rate must be a finite number above 0")
     return Grid(exponents=(math.log10(lr),), tuned=False)
 
 
@@ -74,9 +103,9 @@ class Sweep(Component):
     """
 
     problem: SerializeAsAny[Problem]
-    optimizers: Mapping[Method, Grid]
+    optimizers: Annotated[Mapping[Method, Grid], AfterValidator(_distinct_labels)]
     steps: Annotated[int, Field(ge=1)]
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0, 1, 2)
+    seeds: Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_distinct_seeds)] = (0, 1, 2)
     groups: int | None = 10
     weighting: Weighting = "none"
     refine: float | None = 1.0

@@ -6,6 +6,7 @@ the loss by class and by frequency group.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -73,10 +74,11 @@ def train(task: Task, optimizer: Optimizer, steps: int, weighting: Weighting = "
         objective = losses @ weights
         value = float(objective.detach())
         if step < steps:
-            optimizer.zero_grad()
+            for param in task.params.values():
+                param.grad = None
             objective.backward()
         yield Event(step, losses.detach(), value, task.params)
-        if step == steps or not torch.isfinite(objective):
+        if step == steps or not math.isfinite(value):
             return
 
         def closure(computed: Tensor = objective.detach()) -> Tensor:

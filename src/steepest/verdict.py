@@ -154,9 +154,10 @@ def judge(claim: Claim, results: Any) -> Finding:
         return Finding("not run", reason=str(missing))
     except Undecided as doubt:
         return Finding("undecided", reason=str(doubt))
-    mean, runs = float(np.mean(found.values)), tuple(found.runs)
-    if not np.isfinite(mean):
+    runs = tuple(found.runs)
+    if not (len(found.values) and np.isfinite(found.values).all()):
         return Finding("undecided", runs=runs, reason="the measure is not a finite number")
+    mean = float(np.mean(found.values))
     if found.exact:
         state = locate(mean, mean, claim.holds, claim.fails)
         return Finding(state, mean, (mean, mean), 0, runs, found.evidence)

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from steepest.data.corpus import TextFiles, WikipediaLeads, split_documents, split_of
-from steepest.errors import DataError
+from steepest.errors import DataError, UsageError
 
 
 def corpus(path: Path, content: bytes | str | None = None) -> TextFiles:
@@ -74,7 +73,7 @@ def test_other_unusable_paths_are_named_with_the_reason(tmp_path):
     assert "neither a file nor a folder" in error(TextFiles(path=os.devnull))
     assert "does not exist" in error(TextFiles(path="x" * 5000))
     assert "does not exist" in error(TextFiles(path="~nobody-of-this-name/text"))
-    with pytest.raises(ValidationError):
+    with pytest.raises(UsageError):
         TextFiles(path="")
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 
 from steepest.data.synthetic import HeavyTailedLabels
+from steepest.errors import UsageError
 from steepest.models.affine import affine_init
 from steepest.spec import identity
 
@@ -106,7 +106,7 @@ def test_a_constant_feature_is_appended_to_the_same_inputs():
      {"m": 4, "inputs": "gaussian", "mean": float("nan")}],
 )  # fmt: skip
 def test_fields_without_meaning_are_refused(fields):
-    with pytest.raises(ValidationError):
+    with pytest.raises(UsageError):
         HeavyTailedLabels(**fields)
 
 

@@ -13,13 +13,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from steepest.data import tokens
 from steepest.data.corpus import SPLITS, Corpus, TextFiles, WikipediaLeads, split_documents
 from steepest.data.frequency import class_counts, frequency_groups, tail_exponent
 from steepest.data.tokens import BPE, GPT2BPE, Tokenized, Vocabulary, Words, tokenize, words
-from steepest.errors import DataError
+from steepest.errors import DataError, UsageError
 
 
 @pytest.fixture
@@ -215,7 +214,7 @@ def test_a_cache_that_cannot_be_written_is_named(text, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("kind", "size"), [(BPE, 256), (Words, 1), (Words, 0)])
 def test_vocabularies_that_hold_nothing_are_refused(kind, size):
-    with pytest.raises(ValidationError):
+    with pytest.raises(UsageError):
         kind(size=size)
 
 

@@ -27,7 +27,7 @@ FLAGS = (
     "--no-default-browser-check",
     "--remote-debugging-pipe",
 )
-PATIENCE = 60.0
+PATIENCE = 20.0
 
 
 def browser() -> str | None:

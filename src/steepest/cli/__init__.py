@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
+from typing import NoReturn
 
 
 def main() -> None:
     """Run the command line; expected failures print one line and exit with their documented code."""
-    from steepest.cli.app import app, recover
-    from steepest.errors import SteepestError
+    from steepest.cli.app import app
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without ✔ or ρ shows ?
     try:
         code = app(sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value")
-    except SteepestError as error:
-        _fail(str(error), error.exit_code)
+        sys.stdout.flush()
     except KeyboardInterrupt:
-        _fail(f"interrupted; everything that was finished is kept. Continue with: {recover(sys.argv[1:])}", 130)
+        _fail(f"interrupted; finished runs are kept. Continue with: {_called()}", 130)
     except BrokenPipeError:
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `steepest list | head -1`
         code = 0
-    except app_errors() as error:
-        _fail(one_line(error), 2)
+    except Exception as error:
+        from steepest.cli.failures import explain
+
+        explained = explain(error)
+        if explained is None:
+            raise
+        _fail(*explained)
     sys.exit(code or 0)
 
 
-def app_errors() -> type[Exception]:
-    """Return the parser's own error class."""
-    from cyclopts import CycloptsError
+def _called() -> str:
+    from steepest.cli.screen import command
 
-    return CycloptsError
-
-
-def one_line(error: Exception) -> str:
-    """Return a parser error as one line, with the way out."""
-    text = " ".join(str(error).split())
-    return f"{text} (see `steepest --help`)"
+    return command(*sys.argv[1:])
 
 
-def _fail(message: str, code: int) -> None:
-    print(f"steepest: {message}", file=sys.stderr)
+def _fail(message: str, code: int) -> NoReturn:
+    line = " ".join(message.split())
+    print("steepest: " + "".join(c if c.isprintable() else "?" for c in line), file=sys.stderr)
     sys.exit(code)

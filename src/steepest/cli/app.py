@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,27 +16,54 @@ import steepest
 if TYPE_CHECKING:
     from steepest.lab import Lab
 
-HELP = """Why do Adam and sign descent beat gradient descent, and when? Re-measure every claim on this machine.
+EXAMPLES = {
+    "steepest": """\
+  steepest list                                        papers and figures
+  steepest run kunstner2024heavytailed/fig6            one figure, seconds
+  steepest run kunstner2024heavytailed --dry-run       what all would cost
+  steepest run kunstner2024heavytailed                 train, judge, draw
+  steepest run kunstner2024heavytailed/fig4 --set m=6  other sizes
+  steepest check kunstner2024heavytailed               the verdicts again""",
+    "list": """\
+  steepest list          papers, figures, number of claims
+  steepest list --json   the same with claims and settings""",
+    "show": """\
+  steepest show kunstner2024heavytailed/fig4   settings, sweeps, verdicts
+  steepest show RUN                            a run, by the first digits of its id""",
+    "run": """\
+  steepest run kunstner2024heavytailed/fig6             one figure, seconds
+  steepest run kunstner2024heavytailed --scale paper --dry-run""",
+    "status": """\
+  steepest status                 runs done, runs expected, time left
+  steepest status --scale paper   the same at the paper's own sizes""",
+    "check": """\
+  steepest check kunstner2024heavytailed   the ledger of verdicts
+  steepest check --json                    the same for a script""",
+    "report": """\
+  steepest report kunstner2024heavytailed                    a page in the store
+  steepest report kunstner2024heavytailed --output page.html""",
+    "doctor": """\
+  steepest doctor               versions, processor, store, cache
+  steepest doctor --store DIR   is this folder a healthy store?""",
+}
 
-    steepest list                                        papers, figures, claims
-    steepest run kunstner2024heavytailed --dry-run       what it would cost
-    steepest run kunstner2024heavytailed/fig6            one figure, seconds
-    steepest run kunstner2024heavytailed                 all of it: train, judge, draw, write the page
-    steepest check --json                                the ledger of verdicts
-    steepest run kunstner2024heavytailed/fig4 --set m=6  other sizes
+HELP = """Why do Adam and sign descent beat gradient descent, and when? Every claim is measured again, here.
 
-Every option can be given as an environment variable, such as STEEPEST_STORE or STEEPEST_JOBS.
-Exit codes: 0 done, 1 a claim is contradicted (check), 2 usage, 3 data, 4 store, 130 interrupted."""
+Exit codes: 0 done, 1 a claim is contradicted (check), 2 usage, 3 data, 4 store, 5 memory, 130 interrupted."""
 
 app = App(
     name="steepest",
     help=HELP,
     help_format="plaintext",
+    help_prologue=EXAMPLES["steepest"],
+    help_epilogue="Every option is an environment variable too: --store is STEEPEST_STORE.",
     version=steepest.__version__,
-    config=Env("STEEPEST_", command=False),
+    config=Env("STEEPEST_", command=False, show=False),
+    suppress_keyboard_interrupt=False,
 )
 Scale = Literal["smoke", "laptop", "paper"]
 _PLACES = Group("Where", sort_key=2)
+JOBS_PER_CORE = 8
 
 
 @Parameter(name="*")
@@ -48,9 +75,9 @@ class Common:
     "Folder of runs and reports [default: the platform's data folder]."
     cache: Annotated[Path | None, Parameter(group=_PLACES)] = None
     "Folder of downloaded texts and vocabularies [default: the platform's cache folder]."
-    paper: Annotated[tuple[Path, ...], Parameter(group=_PLACES, negative=())] = ()
+    paper: Annotated[tuple[Path, ...], Parameter(group=_PLACES, negative=(), show_default=False)] = ()
     "Folder of a further paper that defines PAPER; may be repeated."
-    json: Annotated[bool, Parameter(negative=())] = False
+    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False
     "Print JSON instead of tables."
 
 
@@ -61,60 +88,73 @@ class Sizes:
 
     scale: Scale = "laptop"
     "smoke (seconds, for tests), laptop (minutes), paper (the paper's own sizes)."
-    set: Annotated[tuple[str, ...], Parameter(negative=())] = field(default=())
+    set: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = field(default=())
     "Replace a setting, as in --set m=8; may be repeated. `steepest show PAPER/FIGURE` lists them."
 
 
-def _open(target: str, sizes: Sizes, common: Common) -> Lab:
+def _labs(targets: Sequence[str], sizes: Sizes, common: Common) -> list[Lab]:
+    """Open the targets, or every paper."""
     from steepest.lab import Lab, parse_changes
+    from steepest.paper import papers
 
     _use_cache(common)
-    return Lab.open(target, scale=sizes.scale, changes=parse_changes(sizes.set), store=common.store, paths=common.paper)
+    changes = parse_changes(sizes.set)
+    return [
+        Lab.open(target, scale=sizes.scale, changes=changes, store=common.store, paths=common.paper)
+        for target in dict.fromkeys(targets or papers(common.paper))
+    ]
 
 
 def _use_cache(common: Common) -> None:
-    import os
-
     if common.cache is not None:
         os.environ["STEEPEST_CACHE"] = str(common.cache)
 
 
-def _targets(targets: Sequence[str], common: Common) -> list[str]:
-    from steepest.paper import papers
+def _arguments(targets: Sequence[str], sizes: Sizes, common: Common) -> list[str]:
+    """Return targets and options as they are typed, for the command that is shown next."""
+    options = {"--scale": [sizes.scale] if sizes.scale != "laptop" else [], "--set": sizes.set, "--paper": common.paper}
+    places = {"--store": common.store, "--cache": common.cache}
+    typed = [str(part) for name, values in options.items() for value in values for part in (name, value)]
+    return [*targets, *typed, *(str(part) for place in places.items() if place[1] for part in place)]
 
-    return list(targets) or list(papers(common.paper))
 
-
-@app.command(name="list")
+@app.command(name="list", help_prologue=EXAMPLES["list"], sort_key=1)
 def list_(*, common: Common = Common()) -> None:
     """List papers with their figures and claims."""
-    from steepest.cli import show
+    from steepest.cli import listing
     from steepest.paper import papers
 
-    show.listing(papers(common.paper), as_json=common.json)
+    listing.papers(papers(common.paper), as_json=common.json)
 
 
-@app.command
-def show(target: str, *, sizes: Sizes = Sizes(), common: Common = Common()) -> None:
-    """Show a paper, a figure (PAPER/FIGURE: settings, plans, claims), or a run by its id.
+@app.command(help_prologue=EXAMPLES["show"], sort_key=2)
+def show(target: str, /, *, sizes: Sizes = Sizes(), common: Common = Common()) -> None:
+    """Show a paper, a figure, or a run: what it measures, with what, and what was found.
 
     Parameters
     ----------
     target
         A paper, PAPER/FIGURE, or the first digits of a run's id.
     """
-    from steepest.cli import show as screen
+    from steepest.cli import listing
 
-    _use_cache(common)
-    screen.target(target, lambda: _open(target, sizes, common), common)
+    if listing.is_run(target):
+        listing.run(target, common.store, as_json=common.json)
+    elif "/" in target:
+        (lab,) = _labs([target], sizes, common)
+        listing.figure(lab, as_json=common.json)
+    else:
+        from steepest.paper import find_paper
+
+        listing.papers({target: find_paper(target, common.paper)}, as_json=common.json)
 
 
-@app.command
+@app.command(help_prologue=EXAMPLES["run"], sort_key=3)
 def run(
     *targets: str,
     sizes: Sizes = Sizes(),
     jobs: int | None = None,
-    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    dry_run: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     common: Common = Common(),
 ) -> None:
     """Train what the store lacks, judge the claims, draw the figures, write the page. The same command resumes.
@@ -128,17 +168,28 @@ def run(
     dry_run
         Show the runs and the time they would take, and stop.
     """
-    from steepest.cli.work import run_lab
+    from steepest.cli import work
+    from steepest.cli.screen import command
+
+    jobs = _jobs(jobs)
+    labs = work.opened(lambda: _labs(targets, sizes, common), as_json=common.json)
+    if dry_run:
+        work.costs(labs, jobs, as_json=common.json)
+    else:
+        work.run(labs, jobs, command("check", *_arguments(targets, sizes, common)), as_json=common.json)
+
+
+def _jobs(given: int | None) -> int:
     from steepest.errors import UsageError
     from steepest.runner import available_cores
 
-    if jobs is not None and jobs < 1:
-        raise UsageError(f"--jobs {jobs}: give at least 1")
-    for target in _targets(targets, common):
-        run_lab(_open(target, sizes, common), jobs or available_cores(), dry_run=dry_run, as_json=common.json)
+    cores = available_cores()
+    if given is not None and not 1 <= given <= JOBS_PER_CORE * cores:
+        raise UsageError(f"--jobs {given}: this machine has {cores} cores; give 1 to {JOBS_PER_CORE * cores}")
+    return given or cores
 
 
-@app.command
+@app.command(help_prologue=EXAMPLES["status"], sort_key=4)
 def status(*targets: str, sizes: Sizes = Sizes(), common: Common = Common()) -> None:
     """Show how many runs of each figure are in the store, and the time that the rest would take.
 
@@ -147,12 +198,15 @@ def status(*targets: str, sizes: Sizes = Sizes(), common: Common = Common()) -> 
     targets
         Papers or PAPER/FIGURE [default: every paper].
     """
-    from steepest.cli.work import show_status
+    from steepest.cli import work
 
-    show_status([_open(target, sizes, common) for target in _targets(targets, common)], as_json=common.json)
+    labs = work.opened(lambda: _labs(targets, sizes, common), as_json=common.json)
+    work.costs(labs, _jobs(None), as_json=common.json)
+    if not common.json:
+        work.warn_of_damage(labs)
 
 
-@app.command
+@app.command(help_prologue=EXAMPLES["check"], sort_key=5)
 def check(*targets: str, sizes: Sizes = Sizes(), common: Common = Common()) -> int:
     """Print the ledger of verdicts from the runs in the store; exit 1 if a claim is contradicted.
 
@@ -161,14 +215,16 @@ def check(*targets: str, sizes: Sizes = Sizes(), common: Common = Common()) -> i
     targets
         Papers or PAPER/FIGURE [default: every paper].
     """
-    from steepest.cli.show import ledger
+    from steepest.cli import ledger, work
+    from steepest.cli.screen import command
 
-    rows = [row for target in _targets(targets, common) for row in _open(target, sizes, common).ledger()]
-    ledger(rows, as_json=common.json)
+    labs = work.opened(lambda: _labs(targets, sizes, common), as_json=common.json)
+    rows = [row for lab in labs for row in lab.ledger()]
+    ledger.show(rows, command("run", *_arguments(targets, sizes, common)), as_json=common.json)
     return int(any(row.verdict == "contradicted" for row in rows))
 
 
-@app.command
+@app.command(help_prologue=EXAMPLES["report"], sort_key=6)
 def report(
     *targets: str,
     sizes: Sizes = Sizes(),
@@ -184,21 +240,16 @@ def report(
     output
         The HTML file [default: inside the store].
     """
-    from steepest.cli.work import write_reports
+    from steepest.cli import work
 
-    labs = [_open(target, sizes, common) for target in _targets(targets, common)]
-    write_reports(labs, output, as_json=common.json)
+    labs = work.opened(lambda: _labs(targets, sizes, common), as_json=common.json)
+    work.reports(labs, output, as_json=common.json)
 
 
-@app.command
+@app.command(help_prologue=EXAMPLES["doctor"], sort_key=7)
 def doctor(*, common: Common = Common()) -> None:
     """Show versions, processor, store, cache and what is wrong with them."""
     from steepest.cli.doctor import examine
 
     _use_cache(common)
     examine(common.store, as_json=common.json)
-
-
-def recover(arguments: Sequence[str]) -> str:
-    """Return the command line that continues an interrupted one."""
-    return shlex.join(["steepest", *arguments])

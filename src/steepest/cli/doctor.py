@@ -2,37 +2,72 @@
 
 from __future__ import annotations
 
-import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
+from steepest.cli.screen import columns, print_json, screen
 from steepest.data.artefacts import cache_folder
+from steepest.errors import StoreError
 from steepest.machine import gemm_rate
 from steepest.runner import available_cores
 from steepest.store import Store, default_store, environment
 
+SHOWN_ENTRIES = 5
+
 
 def examine(root: Path | None, *, as_json: bool) -> None:
-    """Print versions, processor, store and cache; unreadable store entries are named."""
-    store = Store(root or default_store())
-    runs = sum(1 for _ in store.all())
-    free = shutil.disk_usage(store.root).free
-    facts = environment() | {
-        "cores": available_cores(),
-        "float32 GEMM, one thread": f"{gemm_rate() / 1e9:.0f} GFLOP/s",
-        "store": str(store.root),
-        "runs": runs,
-        "free disk": f"{free / 2**30:.1f} GiB",
-        "cache": str(cache_folder()),
+    """Print versions, processor, store and cache; entries of the store that are not runs are named.
+
+    Raises:
+        StoreError: the store cannot be used; after everything else is printed.
+    """
+    place = root or default_store()
+    facts, problem = _machine() | {"cache": str(cache_folder()), "texts": _texts(), "store": str(place)}, None
+    try:
+        facts |= _store(Store(place))
+    except StoreError as error:
+        problem = error
+    if as_json:
+        print_json(facts)
+    else:
+        _show(facts)
+    if problem:
+        raise problem
+
+
+def _machine() -> dict[str, Any]:
+    facts = {name: value for name, value in environment().items() if name not in ("time", "threads")}
+    return facts | {"cores": available_cores(), "float32 GEMM, one thread": f"{gemm_rate() / 1e9:.0f} GFLOP/s"}
+
+
+def _texts() -> list[str]:
+    return sorted(path.name for path in (cache_folder() / "artefacts").glob("*"))
+
+
+def _store(store: Store) -> dict[str, Any]:
+    return {
+        "free disk": f"{shutil.disk_usage(store.root).free / 2**30:.1f} GiB",
+        "runs": sum(1 for _ in store.all()),
         "not readable": [str(path) for path in store.foreign()],
     }
-    if as_json:
-        print(json.dumps(facts, indent=1))
-        return
-    table = Table(box=None, show_header=False, pad_edge=False)
+
+
+def _show(facts: dict[str, Any]) -> None:
+    table = columns("steepest", last=str(facts.pop("steepest")))
     for name, value in facts.items():
-        table.add_row(name, "\n".join(value) or "none" if isinstance(value, list) else str(value))
-    Console().print(table)
+        table.add_row(name, escape(_lines(value) if isinstance(value, list) else str(value)))
+    screen().print(table)
+
+
+def _lines(entries: Sequence[str]) -> str:
+    """Return a few entries, one a line, and how many more there are.
+
+    >>> _lines([]), _lines(["a"]), _lines(list("abcdefg")).splitlines()[-1]
+    ('none', 'a', 'and 2 more')
+    """
+    more = len(entries) - SHOWN_ENTRIES
+    return "\n".join([*entries[:SHOWN_ENTRIES], *([f"and {more} more"] if more > 0 else [])]) or "none"

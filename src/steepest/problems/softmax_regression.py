@@ -49,7 +49,7 @@ def affine_task(X: Tensor, y: Tensor, num_classes: int, params: dict[str, Tensor
     """Return the task of an affine layer `params` (`W`, perhaps `b`) on inputs X (n, d) with classes y (n,)."""
 
     def loss_by_example(at: Params) -> Tensor:
-        return F.cross_entropy(F.linear(X, at["W"], at.get("b")), y, reduction="none")
+        return F.cross_entropy(_logits(X, at["W"], at.get("b")), y, reduction="none")
 
     return Task(
         params={name: value.requires_grad_() for name, value in params.items()},
@@ -59,3 +59,14 @@ def affine_task(X: Tensor, y: Tensor, num_classes: int, params: dict[str, Tensor
         weights=torch.full((len(y),), 1 / len(y), dtype=X.dtype),
         inputs=X,
     )
+
+
+def _logits(X: Tensor, W: Tensor, b: Tensor | None) -> Tensor:
+    """Return X Wᵀ + b, shape (n, c), computed as (W Xᵀ + b)ᵀ where d > c.
+
+    An odd number of classes, such as 2^m − 1, slows the product while the classes are its contiguous axis; with few
+    features, transposing the logits would cost more than that.
+    """
+    if X.shape[1] <= len(W):
+        return F.linear(X, W, b)
+    return (W @ X.T if b is None else torch.addmm(b[:, None], W, X.T)).T

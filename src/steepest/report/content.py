@@ -6,7 +6,6 @@ import base64
 import gzip
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -110,7 +109,7 @@ class Chapter:
     def _swept(self) -> dict[str, list[dict[str, Any]]]:
         return {name: results.to_arrow().to_pylist() for name, results in self.sweeps.items()}
 
-    @property
+    @cached_property
     def plots(self) -> dict[str, dict[str, Any]]:
         """Return the learning-rate plots of its sweeps by plan name, leaving out those without runs and choices."""
         return {
@@ -122,7 +121,8 @@ class Chapter:
     @cached_property
     def runs(self) -> list[dict[str, Any]]:
         """Return its stored runs, each once."""
-        rows = [row for name in self._results.plans for row in self._swept.get(name) or self._calculated(name)]
+        plans = self._results.plans
+        rows = [row for name in plans for row in (self._swept[name] if name in self._swept else self._calculated(name))]
         return list({row["run"]: row for row in rows}.values())
 
     def _calculated(self, name: str) -> list[dict[str, Any]]:
@@ -162,21 +162,20 @@ class Chapter:
         return [Source(type(c).__name__, c.licence, c.attribution) for c in corpora if isinstance(c, Corpus)]
 
     @property
-    def environments(self) -> list[dict[str, Any]]:
-        """Return the environment of every run."""
+    def environments(self) -> dict[str, dict[str, Any]]:
+        """Return the environment of every run by its id."""
         found = [self._results.store.get(row["run"]) for row in self.runs]
-        return [run.environment for run in found if run]
+        return {run.id: run.environment for run in found if run}
 
 
 def environments(chapters: Iterable[Chapter]) -> list[tuple[dict[str, Any], int, str, str]]:
     """Return the distinct environments: facts, number of runs, time of the first and of the last of them."""
-    every = [environment for chapter in chapters for environment in chapter.environments]
-    facts = [{name: value for name, value in one.items() if name != "time"} for one in every]
-    keys = [json.dumps(one, sort_keys=True) for one in facts]
+    by_run = {run: environment for chapter in chapters for run, environment in chapter.environments.items()}
     times: dict[str, list[str]] = {}
-    for key, one in zip(keys, every, strict=True):
-        times.setdefault(key, []).append(one.get("time", ""))
-    return [(json.loads(key), n, min(times[key]), max(times[key])) for key, n in Counter(keys).most_common()]
+    for environment in by_run.values():
+        facts = {name: value for name, value in environment.items() if name != "time"}
+        times.setdefault(json.dumps(facts, sort_keys=True), []).append(environment["time"])
+    return [(json.loads(facts), len(found), min(found), max(found)) for facts, found in times.items()]
 
 
 def sources(chapters: Iterable[Chapter]) -> list[Source]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from steepest.data.corpus import WikipediaLeads
-from steepest.data.tokens import Words
+from steepest.data.corpus import TextFiles, WikipediaLeads
+from steepest.data.tokens import BPE, Words
 from steepest.paper import Drawing, Figure, Results, Settings
 from steepest.problems import LastLayer
 from steepest.sweep import Plan, Sweep
@@ -24,19 +24,26 @@ class LastLayerSizes(Settings):
         windows: windows of 35 tokens; n = 35·windows.
         width: D of the frozen features.
         seeds: they draw the frozen transformer and the head.
+        corpus: `wikipedia`, or a text file or folder of the user's.
+        bpe: size of a byte-pair vocabulary trained on the corpus; None takes words.
     """
 
     windows: int
     width: int
     seeds: tuple[int, ...] = (0, 1, 2)
+    corpus: str = "wikipedia"
+    bpe: int | None = None
 
     def problem(self) -> LastLayer:
-        """Return the problem: words of English Wikipedia leads."""
-        return LastLayer(corpus=WikipediaLeads(), vocabulary=Words(), windows=self.windows, width=self.width)
+        """Return the problem."""
+        corpus = WikipediaLeads() if self.corpus == "wikipedia" else TextFiles(path=self.corpus)
+        vocabulary = Words() if self.bpe is None else BPE(size=self.bpe)
+        return LastLayer(corpus=corpus, vocabulary=vocabulary, windows=self.windows, width=self.width)
 
     def summary(self) -> str:
-        """Return n, width and seeds; c and T follow from the text."""
-        return f"n={35 * self.windows} tokens, width={self.width}, seeds {' '.join(map(str, self.seeds))}"
+        """Return text, classes, n, width and seeds; c and T follow from the text."""
+        text = f"{self.corpus}, {'words' if self.bpe is None else f'BPE of {self.bpe}'}"
+        return f"{text}, n={35 * self.windows} tokens, width={self.width}, seeds {' '.join(map(str, self.seeds))}"
 
 
 def horizon(num_classes: int) -> int:

@@ -1,0 +1,147 @@
+"""`list` and `show`: papers, a figure with its sweeps, a run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from steepest.cli import ledger
+from steepest.cli.screen import columns, command, number, print_json, screen
+from steepest.errors import StoreError, UsageError
+from steepest.lab import Lab
+from steepest.paper import Figure, Paper
+from steepest.results import SweepResults
+from steepest.store import Run, Store, default_store
+from steepest.sweep import Calculations, Grid, Sweep
+
+
+def papers(found: Mapping[str, Paper], *, as_json: bool) -> None:
+    """Print papers with their figures."""
+    if as_json:
+        print_json([_paper_json(paper) for paper in found.values()])
+        return
+    console = screen()
+    for paper in found.values():
+        console.print(f"[bold]{escape(paper.key)}[/]")
+        console.print(escape(f"{paper.title}\n{paper.authors}, {paper.year}, arXiv {paper.arxiv}\n"))
+        table = columns("figure", "claims", last="shows")
+        for figure in paper.figures:
+            table.add_row(figure.id, str(len(figure.claims)), escape(figure.title))
+        console.print(table)
+        first = f"{paper.key}/{paper.figures[0].id}"
+        console.print(f"\nNext: {command('show', first)}\n      {command('run', first)}", soft_wrap=True)
+
+
+def figure(lab: Lab, *, as_json: bool) -> None:
+    """Print what a figure says, its sizes, its sweeps and its verdicts."""
+    shown = lab.figures[0]
+    if as_json:
+        print_json(_figure_json(shown))
+        return
+    console = screen()
+    console.print(
+        f"[bold]{escape(lab.paper.key)}/{escape(shown.id)}[/]  {escape(shown.title)}\n{escape(shown.statement)}\n"
+    )
+    table = columns("scale", last="settings (--set) and sizes")
+    for name, settings in shown.scales.items():
+        table.add_row(name, f"{escape(_fields(settings))}\n[dim]{escape(settings.summary())}[/]")
+    console.print(table)
+    console.print(f"\nHow the sizes follow from the paper's: {escape(shown.rule)}")
+    for name, plan in lab.plans[shown.id].items():
+        console.print()
+        _plan(console, name, plan, lab)
+    ledger.table(console, lab.ledger())
+
+
+def is_run(name: str) -> bool:
+    """Tell whether a name looks like the first digits of a run's id.
+
+    >>> is_run("0b1e27"), is_run("0b1e2"), is_run("kunstner2024heavytailed")
+    (True, False, False)
+    """
+    return re.fullmatch(r"[0-9a-f]{6,20}", name) is not None
+
+
+def run(prefix: str, root: Path | None, *, as_json: bool) -> None:
+    """Print a run: what was found, what was run, on what."""
+    found = _find_run(Store(root or default_store()), prefix)
+    facts = {"run": found.id, "state": found.state, "seconds": found.seconds, "folder": str(found.folder)}
+    if as_json:
+        shown = {"facts": found.facts, "spec": found.spec, "environment": found.environment}
+        print_json(facts | shown | {"files": sorted(found.files)})
+        return
+    console = screen()
+    table = columns("run", last=found.id)
+    for name, value in (facts | found.facts).items():
+        if name != "run":
+            table.add_row(escape(name), escape(number(value) if isinstance(value, float) else str(value)))
+    table.add_row("environment", escape(", ".join(f"{k} {v}" for k, v in found.environment.items())))
+    for name in sorted(found.files):
+        if name.endswith(".parquet"):
+            rows = found.table(name.removesuffix(".parquet"))
+            table.add_row(escape(name), escape(f"{rows.num_rows} rows: {', '.join(rows.column_names)}"))
+    console.print(table)
+    console.print_json(data=found.spec, highlight=console.is_terminal)
+
+
+def _find_run(store: Store, prefix: str) -> Run:
+    found = [path.name for path in store.runs.glob(f"{prefix}*")]
+    if len(found) != 1:
+        what = "no run begins" if not found else f"{len(found)} runs begin"
+        way_out = f"`{command('check', '--json')}` and the CSV of a figure name runs"
+        raise UsageError(f"{what} with {prefix!r} in {store.root}; {way_out}")
+    run = store.get(found[0])
+    if run is None:
+        raise StoreError(f"run {found[0]} in {store.root} is damaged; repeat `{command('run')}` to train it again")
+    return run
+
+
+def _plan(console: Console, name: str, plan: Sweep | Calculations, lab: Lab) -> None:
+    if isinstance(plan, Calculations):
+        done = len(plan.calculations) - len(plan.progress(lambda item: lab.store.get(item.id)).pending)
+        console.print(f"[bold]{escape(name)}[/]  {done} of {len(plan.calculations)} calculations done")
+        return
+    console.print(
+        f"[bold]{escape(name)}[/]  {escape(repr(plan.problem))}, {plan.steps} steps, seeds {_row(plan.seeds)}"
+    )
+    table = columns("optimizer", "grid of rates", "best", last="runs")
+    for label, search in SweepResults(plan, lab.store).searches.items():
+        done = len(search.explored) - len(search.pending)
+        best = "-" if search.best is None else f"10^{search.best:g}"
+        trouble = f"  [yellow]{escape(search.trouble.removeprefix(f'{label}: '))}[/]" if search.trouble else ""
+        table.add_row(escape(label), _rates(plan.optimizers[search.method]), best, f"{done} done{trouble}")
+    console.print(table)
+
+
+def _rates(grid: Grid) -> str:
+    if not grid.tuned:
+        return "no tuning"
+    first, last = grid.exponents[0], grid.exponents[-1]
+    return f"10^{first:g} to 10^{last:g}"
+
+
+def _row(values: Sequence[object]) -> str:
+    return " ".join(map(str, values))
+
+
+def _fields(settings: Any) -> str:
+    return ", ".join(f"{name}={value}" for name, value in settings.model_dump(mode="json").items())
+
+
+def _paper_json(paper: Paper) -> dict[str, Any]:
+    facts = {name: getattr(paper, name) for name in ("title", "authors", "year", "arxiv")}
+    return {"paper": paper.key} | facts | {"figures": [_figure_json(figure) for figure in paper.figures]}
+
+
+def _figure_json(figure: Figure) -> dict[str, Any]:
+    claims = [
+        {"claim": c.id, "where": c.where, "says": c.says, "holds": c.holds, "fails": c.fails, "kind": c.kind}
+        for c in figure.claims
+    ]
+    scales = {name: settings.model_dump(mode="json") for name, settings in figure.scales.items()}
+    return {"figure": figure.id, "title": figure.title, "scales": scales, "claims": claims}

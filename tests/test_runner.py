@@ -1,0 +1,202 @@
+"""Running plans: what is trained, in which order, on how many processes, and that none of it changes a byte."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from steepest import runner
+from steepest.data.synthetic import HeavyTailedLabels
+from steepest.errors import StoreError, UsageError
+from steepest.executors import local
+from steepest.executors.local import execute_into, executor
+from steepest.experiment import Calculation
+from steepest.machine import seconds
+from steepest.optim import GradientDescent, SignDescent
+from steepest.problems import SoftmaxRegression
+from steepest.results import SweepResults
+from steepest.runner import Step, available_cores, cpu_seconds_left, lookup, run, stream
+from steepest.spec import Method
+from steepest.store import Store
+from steepest.sweep import Calculations, Progress, Sweep, decades
+
+PROBLEM = SoftmaxRegression(data=HeavyTailedLabels(m=3))
+SWEEP = Sweep(
+    problem=PROBLEM,
+    optimizers={Method(GradientDescent): decades(-2, 0), Method(SignDescent): decades(-4, -2)},
+    steps=4,
+    seeds=(0, 1),
+    groups=3,
+)
+
+
+def half(x: float) -> dict[str, float]:
+    return {"half": x / 2, "process": os.getpid()}
+
+
+def refuse(x: float) -> dict[str, float]:
+    raise UsageError(f"x = {x}: refused")
+
+
+def calculations(*values: float) -> Calculations:
+    return Calculations(tuple(Calculation(half, {"x": x}) for x in values))
+
+
+def curves(store: Store) -> dict[str, bytes]:
+    return {run.id: (run.folder / "curves.parquet").read_bytes() for run in store.all() if "curves.parquet" in run.files}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def test_a_stream_reports_the_start_and_every_run(store: Store) -> None:
+    steps = list(stream([calculations(1.0, 2.0), calculations(2.0, 3.0)], store))
+    assert [step.finished and step.finished.facts["half"] for step in steps] == [None, 0.5, 1.0, 1.5]
+    assert [step.done for step in steps] == [0, 1, 3, 4]  # the shared one counts in both plans
+    assert {step.expected for step in steps} == {4}
+    assert steps[-1].seconds_left == 0.0
+    assert all(step.seconds_left > 0 for step in steps[:-1])
+
+
+def test_what_is_stored_is_not_run_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    list(stream([SWEEP], store))
+    monkeypatch.setattr(runner, "executor", None)
+    (step,) = stream([SWEEP], store)
+    assert (step.finished, step.done, step.expected) == (None, step.expected, len(list(store.all())))
+
+
+def test_a_stopped_stream_goes_on_where_it_was(store: Store, tmp_path: Path) -> None:
+    steps = stream([SWEEP], store)
+    for _ in range(4):
+        next(steps)
+    steps.close()
+    assert len(list(store.all())) == 3
+    again = list(stream([SWEEP], Store(store.root)))
+    assert [again[0].done, len(again) - 1 + 3] == [3, again[-1].done]
+    whole = Store(tmp_path / "whole")
+    run(SWEEP, store=whole, jobs=1)
+    assert curves(store) == curves(whole)
+
+
+def test_curves_do_not_depend_on_processes_or_order_and_workers_are_gone_after_an_error(tmp_path: Path) -> None:
+    inline, spread, backwards = (Store(tmp_path / name) for name in ("inline", "spread", "backwards"))
+    assert isinstance(run(SWEEP, store=inline, jobs=1), SweepResults)
+    failing = Calculations((*calculations(1.0, 2.0).calculations, Calculation(refuse, {"x": 3.0})))
+    with pytest.raises(UsageError, match=r"x = 3\.0: refused"):
+        list(stream([SWEEP, failing], spread, jobs=2))
+    for spec in reversed(SWEEP.progress(lookup(inline)).explored):
+        execute_into(backwards, spec)
+    assert len(curves(inline)) > 10
+    assert curves(inline) == curves(spread) == curves(backwards)
+    workers = {int(run.facts["process"]) for run in spread.all() if "process" in run.facts}
+    assert workers
+    assert os.getpid() not in workers
+    for pid in workers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_an_error_in_a_run_keeps_what_was_finished(store: Store) -> None:
+    plan = Calculations((*calculations(1.0).calculations, Calculation(refuse, {"x": 3.0}), *calculations(5.0).calculations))
+    with pytest.raises(UsageError, match=r"x = 3\.0: refused"):
+        run(plan, store=store, jobs=1)
+    assert [run.facts["half"] for run in store.all()] == [0.5]
+
+
+def test_a_run_that_vanishes_is_an_error_and_not_an_endless_loop(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Forgetful:
+        slots = 1
+
+        def submit(self, runnable: Any) -> None:
+            self.name = runnable.id
+
+        def next_finished(self) -> str:
+            return self.name
+
+    @contextmanager
+    def forgetful(store: Store, jobs: int) -> Any:
+        yield Forgetful()
+
+    monkeypatch.setattr(runner, "executor", forgetful)
+    with pytest.raises(StoreError, match="has gone from .* since it was stored; repeat the command"):
+        run(calculations(1.0), store=store, jobs=1)
+
+
+def test_at_most_as_many_runs_are_handed_out_as_there_are_slots(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting: list[Any] = []
+    most = 0
+
+    class Slow:
+        slots = 3
+
+        def submit(self, runnable: Any) -> None:
+            nonlocal most
+            waiting.append(runnable)
+            most = max(most, len(waiting))
+
+        def next_finished(self) -> str:
+            return execute_into(store, waiting.pop()).id
+
+    @contextmanager
+    def slow(store: Store, jobs: int) -> Any:
+        yield Slow()
+
+    monkeypatch.setattr(runner, "executor", slow)
+    found = run(calculations(*map(float, range(7))), store=store, jobs=3)
+    assert [run.facts["half"] for run in found] == [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0]
+    assert most == 3
+
+
+def test_the_cost_of_plans_counts_shared_runs_once() -> None:
+    first, second = calculations(1.0, 2.0), calculations(2.0, 3.0)
+    each = seconds(first.calculations[0].work())
+    parts = [plan.progress(lambda _: None) for plan in (first, second)]
+    assert cpu_seconds_left(parts) == pytest.approx(3 * each)
+    later = Progress(parts[0].explored, parts[0].pending, 5)
+    assert cpu_seconds_left([later]) == pytest.approx(7 * each)
+    assert cpu_seconds_left([Progress(parts[0].explored, [], 5)]) == 0.0
+
+
+def test_the_time_left_is_corrected_by_what_runs_took(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "seconds", lambda work: 2.0)
+    monkeypatch.setattr(local, "time", type("Clock", (), {"process_time": iter(range(0, 1000, 6)).__next__}))
+    steps = list(stream([calculations(1.0, 2.0, 3.0)], store))
+    assert [step.seconds_left for step in steps] == pytest.approx([6.0, 2 * 6.0, 6.0, 0.0])
+
+
+def test_run_opens_the_store_it_is_given_or_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (found,) = run(calculations(8.0), store=str(tmp_path / "a"), jobs=1)
+    assert (found.facts["half"], found.folder.parent) == (4.0, tmp_path / "a" / "runs")
+    monkeypatch.setenv("STEEPEST_STORE", str(tmp_path / "b"))
+    (found,) = run(calculations(8.0), jobs=1)
+    assert found.folder.parent == tmp_path / "b" / "runs"
+
+
+def test_the_cpu_seconds_of_a_run_are_stored(store: Store) -> None:
+    started = time.process_time()
+    found = execute_into(store, SWEEP.spec(Method(GradientDescent), 0.0, 0))
+    assert 0 <= found.seconds <= time.process_time() - started
+    assert found.spec == SWEEP.spec(Method(GradientDescent), 0.0, 0).description()
+
+
+def test_one_slot_is_this_process(store: Store) -> None:
+    with executor(store, 1) as engine:
+        engine.submit(calculations(1.0).calculations[0])
+        engine.submit(calculations(2.0).calculations[0])
+        first, second = store.get(engine.next_finished()), store.get(engine.next_finished())
+    assert first is not None
+    assert second is not None
+    assert (first.facts["half"], second.facts["half"], first.facts["process"]) == (0.5, 1.0, os.getpid())
+
+
+def test_steps_and_cores_are_counted() -> None:
+    parts = (Progress([1, 2, 3], [3], 4), Progress([1], [], 0))  # type: ignore[list-item]
+    assert (Step(None, parts, 0.0).done, Step(None, parts, 0.0).expected) == (3, 8)
+    assert 1 <= available_cores() <= (os.cpu_count() or 1)
