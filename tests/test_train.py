@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def test_one_event_before_each_update_and_one_after_the_last() -> None:
         for event in train(task, GradientDescent(task.params.values(), lr=0.25), steps=3)
     ]
     assert [step for step, _, _ in seen] == [0, 1, 2, 3]
-    for (_, before, gradient), (_, after, _) in zip(seen, seen[1:], strict=False):
+    for (_, before, gradient), (_, after, _) in pairwise(seen):
         assert gradient is not None
         torch.testing.assert_close(after, before - 0.25 * gradient)
     assert len(list(train(affine(), GradientDescent(affine().params.values(), lr=1.0), steps=0))) == 1

@@ -7,9 +7,9 @@ the loss by class and by frequency group.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -76,12 +76,17 @@ def train(task: Task, optimizer: Optimizer, steps: int, weighting: Weighting = "
         if step < steps:
             for param in task.params.values():
                 param.grad = None
-            objective.backward()
+            torch.autograd.backward(objective)
         yield Event(step, losses.detach(), value, task.params)
         if step == steps or not math.isfinite(value):
             return
+        optimizer.step(_closure(task, weights, objective.detach()))
 
-        def closure(computed: Tensor = objective.detach()) -> Tensor:
-            return computed if torch.is_grad_enabled() else task.loss_by_example(task.params) @ weights
 
-        optimizer.step(closure)
+def _closure(task: Task, weights: Tensor, objective: Tensor) -> Callable[[], Any]:
+    """Return what an optimizer may call: its gradients are there already; with gradients off, it is at a trial point."""
+
+    def evaluate() -> Any:
+        return objective if torch.is_grad_enabled() else task.loss_by_example(task.params) @ weights
+
+    return evaluate

@@ -29,7 +29,7 @@ EXAMPLES = {
   steepest list --json   the same with claims and settings""",
     "show": """\
   steepest show kunstner2024heavytailed/fig4   settings, sweeps, verdicts
-  steepest show RUN                            a run, by the first digits of its id""",
+  steepest show RUN                            a run, by its first digits""",
     "run": """\
   steepest run kunstner2024heavytailed/fig6             one figure, seconds
   steepest run kunstner2024heavytailed --scale paper --dry-run""",
@@ -95,14 +95,19 @@ class Sizes:
 def _labs(targets: Sequence[str], sizes: Sizes, common: Common) -> list[Lab]:
     """Open the targets, or every paper."""
     from steepest.lab import Lab, parse_changes
-    from steepest.paper import papers
 
     _use_cache(common)
     changes = parse_changes(sizes.set)
     return [
         Lab.open(target, scale=sizes.scale, changes=changes, store=common.store, paths=common.paper)
-        for target in dict.fromkeys(targets or papers(common.paper))
+        for target in _targets(targets, common)
     ]
+
+
+def _targets(targets: Sequence[str], common: Common) -> list[str]:
+    from steepest.paper import papers
+
+    return list(dict.fromkeys(targets or papers(common.paper)))
 
 
 def _use_cache(common: Common) -> None:
@@ -242,6 +247,8 @@ def report(
     """
     from steepest.cli import work
 
+    if output is not None:
+        work.check_page(output, _targets(targets, common))
     labs = work.opened(lambda: _labs(targets, sizes, common), as_json=common.json)
     work.reports(labs, output, as_json=common.json)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.markup import escape
 
-from steepest.cli.screen import columns, print_json, screen
+from steepest.cli.screen import print_json, screen
 from steepest.data.artefacts import cache_folder
 from steepest.errors import StoreError
 from steepest.machine import gemm_rate
@@ -57,17 +57,18 @@ def _store(store: Store) -> dict[str, Any]:
 
 
 def _show(facts: dict[str, Any]) -> None:
-    table = columns("steepest", last=str(facts.pop("steepest")))
+    width = max(map(len, facts))
     for name, value in facts.items():
-        table.add_row(name, escape(_lines(value) if isinstance(value, list) else str(value)))
-    screen().print(table)
+        lines = _lines(value) if isinstance(value, list) else [str(value)]
+        for title, line in zip([name] + [""] * len(lines), lines, strict=False):
+            screen().print(f"[bold]{title:<{width}}[/]  {escape(line)}", soft_wrap=True)
 
 
-def _lines(entries: Sequence[str]) -> str:
-    """Return a few entries, one a line, and how many more there are.
+def _lines(entries: Sequence[str]) -> list[str]:
+    """Return a few entries, and how many more there are.
 
-    >>> _lines([]), _lines(["a"]), _lines(list("abcdefg")).splitlines()[-1]
-    ('none', 'a', 'and 2 more')
+    >>> _lines([]), _lines(["a"]), _lines(list("abcdefg"))[-2:]
+    (['none'], ['a'], ['e', 'and 2 more'])
     """
     more = len(entries) - SHOWN_ENTRIES
-    return "\n".join([*entries[:SHOWN_ENTRIES], *([f"and {more} more"] if more > 0 else [])]) or "none"
+    return [*entries[:SHOWN_ENTRIES], *([f"and {more} more"] if more > 0 else [])] or ["none"]

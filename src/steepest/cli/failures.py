@@ -6,12 +6,10 @@ import errno
 from concurrent.futures.process import BrokenProcessPool
 
 from cyclopts import CycloptsError, UnknownCommandError, UnknownOptionError, UnusedCliTokensError
-from pydantic import ValidationError
 
 from steepest.cli.screen import command
 from steepest.errors import SteepestError, unknown
 
-SHOWN_CHARACTERS = 80
 OUT_OF_MEMORY = (
     "out of memory, or a worker process was killed; finished runs are kept. Repeat the command with --jobs 1, or with "
     "smaller sizes (--scale, --set)"
@@ -26,8 +24,6 @@ def explain(error: Exception) -> tuple[str, int] | None:
         case CycloptsError():
             help_page = command(*(error.command_chain or ()), "--help")
             return f"{_usage(error)} (see `{help_page}`)", 2
-        case ValidationError():
-            return _refused(error), 2
         case OSError():
             return _file(error), 4
         case MemoryError() | RuntimeError() if _out_of_memory(error):
@@ -47,16 +43,6 @@ def _usage(error: CycloptsError) -> str:
             return f"unexpected argument {' '.join(error.unused_tokens or ())!r}"
     text = str(error).rstrip(".")
     return text[:1].lower() + text[1:]
-
-
-def _refused(error: ValidationError) -> str:
-    """Return the first refused field of a problem, a sweep or a setting."""
-    first = error.errors()[0]
-    where = ".".join(map(str, (error.title, *first["loc"])))
-    value, reason = repr(first["input"])[:SHOWN_CHARACTERS], first["msg"].removeprefix("Value error, ")
-    return (
-        f"{where} = {value}: {reason}; give another value with --set, `steepest show PAPER/FIGURE` lists the settings"
-    )
 
 
 def _file(error: OSError) -> str:

@@ -70,10 +70,10 @@ def is_run(name: str) -> bool:
 def run(prefix: str, root: Path | None, *, as_json: bool) -> None:
     """Print a run: what was found, what was run, on what."""
     found = _find_run(Store(root or default_store()), prefix)
-    facts = {"run": found.id, "state": found.state, "seconds": found.seconds, "folder": str(found.folder)}
+    facts = {"run": found.id, "state": found.state, "seconds": found.seconds}
     if as_json:
         shown = {"facts": found.facts, "spec": found.spec, "environment": found.environment}
-        print_json(facts | shown | {"files": sorted(found.files)})
+        print_json(facts | shown | {"folder": str(found.folder), "files": sorted(found.files)})
         return
     console = screen()
     table = columns("run", last=found.id)
@@ -86,6 +86,7 @@ def run(prefix: str, root: Path | None, *, as_json: bool) -> None:
             rows = found.table(name.removesuffix(".parquet"))
             table.add_row(escape(name), escape(f"{rows.num_rows} rows: {', '.join(rows.column_names)}"))
     console.print(table)
+    console.print(f"\nIn {escape(str(found.folder))}; its description:", soft_wrap=True)
     console.print_json(data=found.spec, highlight=console.is_terminal)
 
 

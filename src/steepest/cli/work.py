@@ -75,12 +75,20 @@ def warn_of_damage(labs: Iterable[Lab]) -> None:
             screen().print(f"{len(damaged)} entries of {root} are not readable runs; see `steepest doctor`")
 
 
+def check_page(output: Path, targets: Sequence[str]) -> None:
+    """Refuse an output that is not the name of one page.
+
+    Raises:
+        UsageError: several papers, or a folder.
+    """
+    if len(targets) != 1:
+        raise UsageError(f"--output {output}: names one page, but {len(targets)} were asked for; name one paper")
+    if output.is_dir():
+        raise UsageError(f"--output {output}: is a folder; name the HTML file, as in --output {output / 'report.html'}")
+
+
 def reports(labs: Sequence[Lab], output: Path | None, *, as_json: bool) -> None:
     """Write one page per lab and print where they are."""
-    if output is not None and len(labs) != 1:
-        raise UsageError(f"--output {output}: names one page, but {len(labs)} papers were asked for; name one paper")
-    if output is not None and output.is_dir():
-        raise UsageError(f"--output {output}: is a folder; name the HTML file, as in --output {output / 'report.html'}")
     pages = [str(lab.report(output)) for lab in labs]
     print_json(pages) if as_json else print("\n".join(pages))
 
@@ -136,8 +144,9 @@ class Display:
         """Show how far the stream has come."""
         left = _left(step.seconds_left / self.jobs, "drawing")
         self.bar.update(self.task, completed=step.done, total=step.expected, left=left)
-        if not self.console.is_interactive and time.monotonic() - self.last_line >= LINE_EVERY_SECONDS:
-            self.last_line = time.monotonic()
+        now = time.monotonic()
+        if not self.console.is_interactive and now - self.last_line >= LINE_EVERY_SECONDS:
+            self.last_line = now
             self.say(f"{step.done}/{step.expected} runs, {left}")
 
     def say(self, line: str) -> None:

@@ -1,0 +1,148 @@
+"""The surface that users learn: commands, options, help, environment variables, program names."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from steepest.cli import work
+from steepest.cli.app import EXAMPLES, app
+from steepest.cli.screen import screen
+from steepest.runner import Step
+
+WHERE = {"--store", "--cache", "--paper", "--json"}
+SIZES = {"--scale", "--set"}
+SURFACE = {
+    "list": WHERE,
+    "show": WHERE | SIZES,
+    "run": WHERE | SIZES | {"--jobs", "--dry-run"},
+    "status": WHERE | SIZES,
+    "check": WHERE | SIZES,
+    "report": WHERE | SIZES | {"--output"},
+    "doctor": WHERE,
+}
+NUMBERS = "textpaper/numbers"
+PYTHON = [sys.executable, "-m", "steepest"]
+
+
+def options(command: str) -> set[str]:
+    arguments = app[command].assemble_argument_collection()
+    return {name for argument in arguments for name in argument.names if name.startswith("-") and argument.parse}
+
+
+def test_commands_and_options_are_frozen():
+    """A new knob is a setting of a figure, not an option; whoever changes this table has a reason."""
+    assert {name: options(name) for name in app if not name.startswith("-")} == SURFACE
+
+
+@pytest.mark.parametrize("command", ["steepest", *SURFACE])
+def test_help_begins_with_worked_commands_in_80_columns(cli, command):
+    out = cli(*([] if command == "steepest" else [command]), "--help").out
+    assert out.startswith(EXAMPLES[command] + "\n\nUsage: steepest")
+    assert max(map(len, out.splitlines())) <= 80
+    assert all(name in out for name in (SURFACE if command == "steepest" else SURFACE[command]))
+
+
+@pytest.mark.parametrize("line", [line for text in EXAMPLES.values() for line in text.splitlines()])
+def test_worked_commands_are_commands(line):
+    typed = re.split(r"\s{2,}", line.strip())[0]
+    program, *arguments = shlex.split(typed)
+    assert program == "steepest"
+    app.parse_args(arguments, exit_on_error=False, print_error=False)
+
+
+def test_help_imports_nothing_heavy():
+    code = "import sys; from steepest.cli import main; sys.argv = ['steepest', '-h']\ntry: main()\nfinally: print(*sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not {"torch", "numpy", "pydantic", "pyarrow", "matplotlib"} & set(printed.split())
+
+
+def test_environment_variables_are_options(cli, monkeypatch, tmp_path):
+    for name, value in {"SCALE": "smoke", "STORE": tmp_path / "s", "CACHE": tmp_path / "c", "JOBS": 1}.items():
+        monkeypatch.setenv(f"STEEPEST_{name}", str(value))
+    monkeypatch.setenv("STEEPEST_XYZ", "stray")
+    assert "at smoke scale, 1 at once" in cli("run", NUMBERS, "--dry-run").out
+    assert (tmp_path / "s/store.json").is_file()
+    facts = cli("doctor", "--json").json
+    assert (facts["store"], facts["cache"]) == (str(tmp_path / "s"), str(tmp_path / "c"))
+    monkeypatch.setenv("STEEPEST_JSON", "1")
+    assert cli("run", NUMBERS, "--dry-run", "--scale", "laptop").json[0]["scale"] == "laptop"
+
+
+def test_cache_option_wins_over_its_variable(cli, tmp_path):
+    assert cli("doctor", "--json", "--cache", tmp_path / "other").json["cache"] == str(tmp_path / "other")
+
+
+def test_python_m_steepest_names_itself():
+    answer = subprocess.run([*PYTHON, "rnu"], capture_output=True, text=True, check=False)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert "`python -m steepest --help`" in answer.stderr
+
+
+def test_a_closed_pipe_and_a_poor_encoding_are_no_failures(tmp_path):
+    environment = os.environ | {"PYTHONIOENCODING": "ascii", "STEEPEST_STORE": str(tmp_path)}
+    process = subprocess.Popen(
+        [*PYTHON, "list", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == 0
+
+
+def on_a_terminal(arguments: list[str], store: Path) -> tuple[subprocess.Popen[bytes], int]:
+    paper = str(Path(__file__).with_name("textpaper"))
+    ours, theirs = pty.openpty()
+    environment = os.environ | {"STEEPEST_STORE": str(store), "STEEPEST_PAPER": paper, "TERM": "xterm", "COLUMNS": "80"}
+    process = subprocess.Popen([*PYTHON, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    return process, ours
+
+
+def everything(terminal: int) -> str:
+    chunks = []
+    try:
+        while chunk := os.read(terminal, 65_536):
+            chunks.append(chunk)
+    except OSError:  # the other side has closed
+        pass
+    os.close(terminal)
+    return b"".join(chunks).decode()
+
+
+def test_a_terminal_shows_a_bar_and_ctrl_c_leaves_one_line(tmp_path):
+    arguments = ["run", NUMBERS, "--jobs", "2", "--set", "seconds=0.5", "--set", "count=40"]
+    process, terminal = on_a_terminal(arguments, tmp_path / "store")
+    while len(list(tmp_path.glob("store/runs/[0-9a-f]*"))) < 2:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    screen = everything(terminal)
+    assert process.wait() == 130
+    assert re.search(r"training .*━.*\d+/40.*runs.*left", screen)
+    assert screen.rstrip().endswith(f"Continue with: python -m steepest {shlex.join(arguments)}")
+    assert "Traceback" not in screen
+    assert len(list(tmp_path.glob("store/runs/[0-9a-f]*"))) >= 2
+
+
+def test_without_a_terminal_a_line_a_minute(capsys, monkeypatch):
+    clock = iter([0.0, 59.0, 61.0, 100.0, 122.0])
+    monkeypatch.setattr(work, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    with monkeypatch.context() as patch:
+        patch.setattr(Step, "done", 3)
+        patch.setattr(Step, "expected", 9)
+        display = work.Display(screen(), jobs=2)
+        for _ in range(4):
+            display.update(Step(None, (), seconds_left=240.0))
+    assert capsys.readouterr().out == "3/9 runs, 2 min left\n" * 2
