@@ -54,7 +54,7 @@ def test_the_footer_is_below_the_figure_and_wraps(tmp_path: Path) -> None:
 
 
 def test_a_band_is_the_median_between_smallest_and_largest() -> None:
-    figure, axes = canvas(1, 1)
+    _, axes = canvas(1, 1)
     plot_band(axes[0, 0], np.arange(2), np.array([[1.0, 5.0], [2.0, 3.0], [9.0, 4.0]]), color="r")
     (line,), (band,) = axes[0, 0].lines, axes[0, 0].collections
     assert line.get_ydata().tolist() == [2.0, 4.0]

@@ -9,7 +9,9 @@ from steepest import machine
 from steepest.problems.base import Work
 
 
-def test_the_rate_counts_two_operations_per_product_and_the_best_of_the_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rate_counts_two_operations_per_product_and_the_best_of_the_repeats(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     ticks = iter([0.0, 4.0, 10.0, 12.0, 20.0, 28.0])
     products: list[tuple[int, ...]] = []
     monkeypatch.setattr(machine.time, "process_time", lambda: next(ticks))

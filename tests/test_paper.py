@@ -186,7 +186,11 @@ def paths(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_paper_in_a_folder_is_found_and_its_functions_run_in_worker_processes(tmp_path: Path) -> None:
     folder = own_paper(tmp_path, "first")
     lab = Lab.open("ownfirst", scale="smoke", store=tmp_path / "store", paths=[folder])
-    assert [step.finished and step.finished.facts["double"] in (0.0, 2.0) for step in lab.stream(jobs=2)] == [None, True, True]
+    assert [step.finished and step.finished.facts["double"] in (0.0, 2.0) for step in lab.stream(jobs=2)] == [
+        None,
+        True,
+        True,
+    ]
     assert find_paper("ownfirst", [folder]) is lab.paper
 
 

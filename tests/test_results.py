@@ -95,10 +95,19 @@ def test_the_table_has_a_row_for_every_run(results: SweepResults) -> None:
     chosen = [row for row in rows if row["method"] == "GD" and row["selected"]]
     assert [(row["exponent"], row["seed"]) for row in chosen] == [(-1.0, seed) for seed in SEEDS]
     (one,) = (row for row in rows if (row["method"], row["exponent"], row["seed"]) == ("GD", -1.0, 2))
-    expected = {"lr": 0.1, "state": "done", "initial_loss": 4.0, "final_loss": 1.2, "selection_loss": 1.2, "seconds": 0.5}
+    expected = {
+        "lr": 0.1,
+        "state": "done",
+        "initial_loss": 4.0,
+        "final_loss": 1.2,
+        "selection_loss": 1.2,
+        "seconds": 0.5,
+    }
     assert expected.items() <= one.items()
     diverged = [row for row in rows if row["method"] == "GD" and row["exponent"] == 0]
-    assert [(row["state"], row["final_loss"], row["selection_loss"]) for row in diverged] == [("diverged", None, 4.0)] * 3
+    assert [(row["state"], row["final_loss"], row["selection_loss"]) for row in diverged] == [
+        ("diverged", None, 4.0)
+    ] * 3
 
 
 def test_the_data_frame_is_the_table(results: SweepResults) -> None:

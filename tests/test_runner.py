@@ -48,7 +48,9 @@ def calculations(*values: float) -> Calculations:
 
 
 def curves(store: Store) -> dict[str, bytes]:
-    return {run.id: (run.folder / "curves.parquet").read_bytes() for run in store.all() if "curves.parquet" in run.files}
+    return {
+        run.id: (run.folder / "curves.parquet").read_bytes() for run in store.all() if "curves.parquet" in run.files
+    }
 
 
 @pytest.fixture
@@ -104,7 +106,9 @@ def test_curves_do_not_depend_on_processes_or_order_and_workers_are_gone_after_a
 
 
 def test_an_error_in_a_run_keeps_what_was_finished(store: Store) -> None:
-    plan = Calculations((*calculations(1.0).calculations, Calculation(refuse, {"x": 3.0}), *calculations(5.0).calculations))
+    plan = Calculations(
+        (*calculations(1.0).calculations, Calculation(refuse, {"x": 3.0}), *calculations(5.0).calculations)
+    )
     with pytest.raises(UsageError, match=r"x = 3\.0: refused"):
         run(plan, store=store, jobs=1)
     assert [run.facts["half"] for run in store.all()] == [0.5]
@@ -125,7 +129,7 @@ def test_a_run_that_vanishes_is_an_error_and_not_an_endless_loop(store: Store, m
         yield Forgetful()
 
     monkeypatch.setattr(runner, "executor", forgetful)
-    with pytest.raises(StoreError, match="has gone from .* since it was stored; repeat the command"):
+    with pytest.raises(StoreError, match=r"has gone from .* since it was stored; repeat the command"):
         run(calculations(1.0), store=store, jobs=1)
 
 

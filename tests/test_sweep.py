@@ -20,6 +20,7 @@ from steepest.sweep import Calculations, Grid, Search, Sweep, decades, learning_
 
 INITIAL = 4.0
 METHOD = Method(GradientDescent)
+FIVE = decades(-3, 1)
 Loss = Callable[[float, int], float | None]
 
 
@@ -48,7 +49,7 @@ class World:
         raise AssertionError("the search does not end")
 
 
-def sweep(grid: Grid = decades(-3, 1), seeds: tuple[int, ...] = (0, 1, 2), **options: Any) -> Sweep:
+def sweep(grid: Grid = FIVE, seeds: tuple[int, ...] = (0, 1, 2), **options: Any) -> Sweep:
     problem = WeightedQuadratic(num_coordinates=2)
     return Sweep(problem=problem, optimizers={METHOD: grid}, steps=1, seeds=seeds, **options)
 
@@ -65,7 +66,9 @@ def counted(loss: float | None) -> float:
     return INITIAL if loss is None or loss > 1.5 * INITIAL else loss
 
 
-def oracle(loss: Loss, grid: list[float], seeds: tuple[int, ...], refine: float | None, extend: int) -> dict[float, float]:
+def oracle(
+    loss: Loss, grid: list[float], seeds: tuple[int, ...], refine: float | None, extend: int
+) -> dict[float, float]:
     """Return the final table of losses by brute force, from the statement of the rule."""
 
     def losses(exponents: list[float], of: tuple[int, ...]) -> dict[float, float]:

@@ -43,7 +43,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """Return the error for a mistyped `name`, with the nearest known names.
 
     >>> str(unknown("figure", "fig44", ["fig4", "fig5"]))
-    "unknown figure 'fig44'; did you mean fig4? (known: fig4, fig5)"
+    "unknown figure 'fig44'; did you mean fig4 or fig5? (known: fig4, fig5)"
     """
     known = sorted(known)
     near = get_close_matches(name, known, n=3, cutoff=0.5)

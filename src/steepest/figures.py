@@ -1,4 +1,7 @@
-"""Figures: one style, written as SVG, PDF and CSV. Drawing computes nothing; numbers come from measures and runs."""
+"""Figures: one style, written as SVG, PDF and CSV. Drawing computes nothing; numbers come from measures and runs.
+
+matplotlib takes a second to import, so it is imported when something is drawn.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,18 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from steepest.paper import Drawing
 from steepest.store import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 STYLE: dict[Any, Any] = {
     "figure.dpi": 110,
@@ -68,12 +72,16 @@ def line_style(label: str) -> dict[str, Any]:
 
 def group_colours(num_groups: int) -> np.ndarray:
     """Return viridis from dark (most frequent group) to yellow (least), shape (G, 4)."""
+    import matplotlib as mpl
+
     return np.asarray(mpl.colormaps["viridis"](np.linspace(0.0, 0.95, num_groups)))
 
 
 @contextmanager
 def style() -> Iterator[None]:
     """Draw in the project's style."""
+    import matplotlib as mpl
+
     with mpl.rc_context(STYLE):
         yield
 
@@ -82,6 +90,8 @@ def canvas(
     rows: int, columns: int, *, width: float = 3.1, height: float = 2.6, **options: Any
 ) -> tuple[Figure, np.ndarray]:
     """Return a figure and its axes, shape (rows, columns), without any window system."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     return figure, np.atleast_2d(figure.subplots(rows, columns, squeeze=False, **options))
 

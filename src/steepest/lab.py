@@ -13,7 +13,7 @@ import inspect
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any
 from steepest.errors import UsageError, unknown
 from steepest.paper import Figure, Paper, Results, Settings, find_paper
 from steepest.runner import Step, cpu_seconds_left, lookup, stream
-from steepest.store import Store, default_store, write_atomically
+from steepest.store import Store, default_store, store_errors, write_atomically
 from steepest.sweep import Plan
 from steepest.verdict import Verdict
 
@@ -67,6 +67,7 @@ class Lab:
         scale: str = "laptop",
         changes: Mapping[str, Any] | None = None,
         store: Store | str | Path | None = None,
+        read_only: bool = False,
         paths: Iterable[str | Path] = (),
     ) -> Lab:
         """Open `PAPER` or `PAPER/FIGURE`.
@@ -76,6 +77,7 @@ class Lab:
             scale: which sizes.
             changes: settings to replace, in every selected figure that has the field.
             store: a store or its folder.
+            read_only: only look; the store is not created.
             paths: folders of further papers.
 
         Raises:
@@ -89,7 +91,7 @@ class Lab:
         settings = {figure.id: _settings(figure, scale, changes, only=len(figures) == 1) for figure in figures}
         _check_fields(changes, settings)
         variant = "-".join(f"{name}={value}" for name, value in sorted(changes.items()))
-        opened = store if isinstance(store, Store) else Store(store or default_store())
+        opened = store if isinstance(store, Store) else Store(store or default_store(), read_only=read_only)
         return cls(paper, figures, settings, scale, variant, opened)
 
     def results(self, figure: Figure) -> Results:
@@ -155,20 +157,22 @@ class Lab:
         paper_scale = figure.scales.get("paper")
         if paper_scale is not None and paper_scale != results.settings:
             footer.append(f"the paper's scale: {paper_scale.summary()}")
-        with style():
+        with style(), store_errors(self.folder):
             drawings = figure.draw(results)
             for name, drawing in drawings.items():
                 save(drawing, self.folder, name, footer)
         return list(drawings)
 
-    def report(self, target: Path | None = None) -> Path:
+    def report(self, target: Path | None = None, *, ledger: Sequence[Verdict] | None = None) -> Path:
         """Draw what is complete and write the page, `report.html` or, for one figure, `FIGURE.html`; return its path."""
         from steepest.report import write_report
 
         drawings = {figure.id: self.draw(figure) for figure in self.figures}
+        rows = self.ledger() if ledger is None else ledger
         name = "report" if self.figures == self.paper.figures else self.figures[0].id
         page = target or self.folder / f"{name}.html"
-        return write_report(self.paper, self.ledger(), self.settings, self.scale, self.store, drawings, page)
+        with store_errors(page.parent):
+            return write_report(self.paper, rows, self.settings, self.scale, self.store, drawings, page)
 
 
 def _settings(figure: Figure, scale: str, changes: Mapping[str, Any], *, only: bool) -> Settings:

@@ -69,6 +69,7 @@ class Run:
     files: dict[str, str]
     environment: dict[str, Any]
     seconds: float
+    _tables: dict[str, pa.Table] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def id(self) -> str:
@@ -87,7 +88,10 @@ class Run:
         Raises:
             StoreError: the file has gone since the run was loaded.
         """
-        return pq.read_table(io.BytesIO(self._read(f"{name}.parquet")))
+        if name not in self._tables:
+            file = pq.ParquetFile(io.BytesIO(self._read(f"{name}.parquet")))
+            self._tables[name] = file.read(use_threads=False)
+        return self._tables[name]
 
     def column(self, name: str, table: str = "curves") -> np.ndarray:
         """Return one column as an array; a list column as a matrix (rows, list length)."""
@@ -118,19 +122,22 @@ class Store:
     """A folder of runs.
 
     Args:
-        root: the folder; created if absent.
+        root: the folder.
+        read_only: only look: create nothing, clean up nothing; a folder that is absent holds no runs.
 
     Raises:
         StoreError: the folder cannot be written, or holds something else.
     """
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
+    def __init__(self, root: str | os.PathLike[str], *, read_only: bool = False) -> None:
         self.root = Path(root).expanduser().absolute()
         self.runs = self.root / "runs"
         self._known: dict[str, Run] = {}
-        with _store_errors(self.root):
-            self._claim_folder()
-            self._sweep_up()
+        with store_errors(self.root):
+            self._check_folder()
+            if not read_only:
+                self._claim_folder()
+                self._sweep_up()
 
     def get(self, identity: str) -> Run | None:
         """Return the finished run, or None where it is absent or damaged; a damaged run will be trained again."""
@@ -143,7 +150,7 @@ class Store:
 
     def all(self) -> Iterator[Run]:
         """Yield every readable run in order of identity."""
-        for folder in sorted(self.runs.iterdir()):
+        for folder in self._entries():
             run = self._load(folder) if RUN_NAME.fullmatch(folder.name) else None
             if run is not None:
                 yield run
@@ -151,7 +158,10 @@ class Store:
     def foreign(self) -> list[Path]:
         """Return what lies in the runs folder and is not a readable run: damaged or somebody else's."""
         ours = {run.id for run in self.all()}
-        return [path for path in sorted(self.runs.iterdir()) if path.name not in ours and path.name[0] != "."]
+        return [path for path in self._entries() if path.name not in ours]
+
+    def _entries(self) -> list[Path]:
+        return sorted(path for path in self.runs.glob("*") if path.name[0] != ".")
 
     def put(self, identity: str, description: Any, outcome: Outcome, seconds: float) -> Run:
         """Write a run so that it is there whole or not at all, and return it.
@@ -160,7 +170,7 @@ class Store:
             StoreError: the disk is full or the folder cannot be written.
         """
         temporary = _temporary(self.runs / identity)
-        with _store_errors(self.root):
+        with store_errors(self.root):
             try:
                 temporary.mkdir()
                 files = {name: write_synced(temporary / name, data) for name, data in _contents(description, outcome)}
@@ -182,7 +192,7 @@ class Store:
 
     def append(self, name: str, record: Mapping[str, Any]) -> None:
         """Append one record to the log `name` of the store; a half-written last line is ignored by `read_log`."""
-        with _store_errors(self.root), (self.root / f"{name}.jsonl").open("ab") as log:
+        with store_errors(self.root), (self.root / f"{name}.jsonl").open("ab") as log:
             log.write(b"\n" + json.dumps(dict(record), sort_keys=True).encode())
             log.flush()
             os.fsync(log.fileno())
@@ -216,16 +226,21 @@ class Store:
             return None
         return Run(folder, **result)
 
+    def _check_folder(self) -> None:
+        marker = self.root / "store.json"
+        if marker.exists():
+            if _parsed(marker.read_bytes()) != MARKER:
+                raise StoreError(f"{marker} is not the marker of a store of this version; choose another --store")
+        elif self.root.is_dir() and any(path.name[0] != "." for path in self.root.iterdir()):
+            raise StoreError(f"{self.root} is not empty and not a store; choose another folder with --store")
+        elif self.root.exists() and not self.root.is_dir():
+            raise StoreError(f"{self.root} is a file, not a folder; choose another folder with --store")
+
     def _claim_folder(self) -> None:
         """Write the marker before anything else, so that a folder with content and no marker is not a store."""
         marker = self.root / "store.json"
-        used = self.root.is_dir() and any(path.name[0] != "." for path in self.root.iterdir())
         if not marker.exists():
-            if used:
-                raise StoreError(f"{self.root} is not empty and not a store; choose another folder with --store")
             write_atomically(marker, _json(MARKER))
-        elif _parsed(marker.read_bytes()) != MARKER:
-            raise StoreError(f"{marker} is not the marker of a store of this version; choose another --store")
         self.runs.mkdir(exist_ok=True)
         _sync_folder(self.root)
         if not os.access(self.runs, os.W_OK):
@@ -355,7 +370,12 @@ def _is_alive(pid: int) -> bool:
 
 
 @contextmanager
-def _store_errors(root: Path) -> Iterator[None]:
+def store_errors(root: Path) -> Iterator[None]:
+    """Turn what the disk refuses into one line with the way out.
+
+    Raises:
+        StoreError: the disk is full, or the folder cannot be written.
+    """
     try:
         yield
     except OSError as error:

@@ -40,6 +40,9 @@ def _distinct_seeds(seeds: tuple[int, ...]) -> tuple[int, ...]:
     return seeds
 
 
+Seeds = Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_distinct_seeds)]
+
+
 def _distinct_labels(optimizers: Mapping[Method, Grid]) -> Mapping[Method, Grid]:
     if not optimizers:
         raise ValueError("nothing to compare; give at least one optimizer")
@@ -105,7 +108,7 @@ class Sweep(Component):
     problem: SerializeAsAny[Problem]
     optimizers: Annotated[Mapping[Method, Grid], AfterValidator(_distinct_labels)]
     steps: Annotated[int, Field(ge=1)]
-    seeds: Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_distinct_seeds)] = (0, 1, 2)
+    seeds: Seeds = (0, 1, 2)
     groups: int | None = 10
     weighting: Weighting = "none"
     refine: float | None = 1.0

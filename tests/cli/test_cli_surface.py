@@ -9,7 +9,9 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -102,38 +104,42 @@ def test_a_closed_pipe_and_a_poor_encoding_are_no_failures(tmp_path):
     assert process.wait() == 0
 
 
-def on_a_terminal(arguments: list[str], store: Path) -> tuple[subprocess.Popen[bytes], int]:
-    paper = str(Path(__file__).with_name("textpaper"))
-    ours, theirs = pty.openpty()
-    environment = os.environ | {"STEEPEST_STORE": str(store), "STEEPEST_PAPER": paper, "TERM": "xterm", "COLUMNS": "80"}
-    process = subprocess.Popen([*PYTHON, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
-    os.close(theirs)
-    return process, ours
+def test_completion_is_installed_for_the_shell(cli, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cli("--install-completion", "--shell", "bash").code == 0
+    (script,) = tmp_path.rglob("completions/steepest")
+    assert "complete -F _steepest steepest" in script.read_text()
+    assert all(option in script.read_text() for option in SURFACE["run"])
 
 
-def everything(terminal: int) -> str:
-    chunks = []
-    try:
+def read_all(terminal: int, chunks: list[bytes]) -> None:
+    with suppress(OSError):  # raised when the other side has closed
         while chunk := os.read(terminal, 65_536):
             chunks.append(chunk)
-    except OSError:  # the other side has closed
-        pass
     os.close(terminal)
-    return b"".join(chunks).decode()
 
 
 def test_a_terminal_shows_a_bar_and_ctrl_c_leaves_one_line(tmp_path):
+    paper = str(Path(__file__).with_name("textpaper"))
+    store = {"STEEPEST_STORE": str(tmp_path), "STEEPEST_PAPER": paper, "TERM": "xterm", "COLUMNS": "80"}
     arguments = ["run", NUMBERS, "--jobs", "2", "--set", "seconds=0.5", "--set", "count=40"]
-    process, terminal = on_a_terminal(arguments, tmp_path / "store")
-    while len(list(tmp_path.glob("store/runs/[0-9a-f]*"))) < 2:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*PYTHON, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=os.environ | store
+    )
+    os.close(theirs)
+    chunks: list[bytes] = []
+    reader = threading.Thread(target=read_all, args=(ours, chunks))
+    reader.start()
+    while process.poll() is None and len(list(tmp_path.glob("runs/[0-9a-f]*"))) < 2:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    screen = everything(terminal)
     assert process.wait() == 130
-    assert re.search(r"training .*━.*\d+/40.*runs.*left", screen)
-    assert screen.rstrip().endswith(f"Continue with: python -m steepest {shlex.join(arguments)}")
-    assert "Traceback" not in screen
-    assert len(list(tmp_path.glob("store/runs/[0-9a-f]*"))) >= 2
+    reader.join()
+    shown = b"".join(chunks).decode()
+    assert re.search(r"training .*━.*\d+/40.*runs.*left", shown)
+    assert shown.rstrip().endswith(f"Continue with: python -m steepest {shlex.join(arguments)}")
+    assert "Traceback" not in shown
 
 
 def test_without_a_terminal_a_line_a_minute(capsys, monkeypatch):

@@ -92,14 +92,16 @@ class Sizes:
     "Replace a setting, as in --set m=8; may be repeated. `steepest show PAPER/FIGURE` lists them."
 
 
-def _labs(targets: Sequence[str], sizes: Sizes, common: Common) -> list[Lab]:
+def _labs(targets: Sequence[str], sizes: Sizes, common: Common, *, read_only: bool = True) -> list[Lab]:
     """Open the targets, or every paper."""
     from steepest.lab import Lab, parse_changes
 
     _use_cache(common)
     changes = parse_changes(sizes.set)
     return [
-        Lab.open(target, scale=sizes.scale, changes=changes, store=common.store, paths=common.paper)
+        Lab.open(
+            target, scale=sizes.scale, changes=changes, store=common.store, read_only=read_only, paths=common.paper
+        )
         for target in _targets(targets, common)
     ]
 
@@ -134,7 +136,9 @@ def list_(*, common: Common = Common()) -> None:
 
 @app.command(help_prologue=EXAMPLES["show"], sort_key=2)
 def show(target: str, /, *, sizes: Sizes = Sizes(), common: Common = Common()) -> None:
-    """Show a paper, a figure, or a run: what it measures, with what, and what was found.
+    """Show a paper, a figure or a run.
+
+    What it says and measures, with which sizes and sweeps, and what was found.
 
     Parameters
     ----------
@@ -162,7 +166,9 @@ def run(
     dry_run: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     common: Common = Common(),
 ) -> None:
-    """Train what the store lacks, judge the claims, draw the figures, write the page. The same command resumes.
+    """Train what is missing, judge, draw, write the page.
+
+    The cost is shown first. What was finished is kept, and the same command continues.
 
     Parameters
     ----------
@@ -177,7 +183,7 @@ def run(
     from steepest.cli.screen import command
 
     jobs = _jobs(jobs)
-    labs = work.opened(lambda: _labs(targets, sizes, common), as_json=common.json)
+    labs = work.opened(lambda: _labs(targets, sizes, common, read_only=dry_run), as_json=common.json)
     if dry_run:
         work.costs(labs, jobs, as_json=common.json)
     else:
@@ -196,7 +202,7 @@ def _jobs(given: int | None) -> int:
 
 @app.command(help_prologue=EXAMPLES["status"], sort_key=4)
 def status(*targets: str, sizes: Sizes = Sizes(), common: Common = Common()) -> None:
-    """Show how many runs of each figure are in the store, and the time that the rest would take.
+    """Show runs done, runs expected and the time left.
 
     Parameters
     ----------
@@ -213,7 +219,9 @@ def status(*targets: str, sizes: Sizes = Sizes(), common: Common = Common()) -> 
 
 @app.command(help_prologue=EXAMPLES["check"], sort_key=5)
 def check(*targets: str, sizes: Sizes = Sizes(), common: Common = Common()) -> int:
-    """Print the ledger of verdicts from the runs in the store; exit 1 if a claim is contradicted.
+    """Print the ledger of verdicts from the stored runs.
+
+    Exits with 1 if a claim is contradicted. Trains nothing.
 
     Parameters
     ----------
@@ -236,7 +244,7 @@ def report(
     output: Path | None = None,
     common: Common = Common(),
 ) -> None:
-    """Draw what is complete and write one self-contained page that opens offline.
+    """Draw what is complete and write one offline page.
 
     Parameters
     ----------
@@ -249,14 +257,17 @@ def report(
 
     if output is not None:
         work.check_page(output, _targets(targets, common))
-    labs = work.opened(lambda: _labs(targets, sizes, common), as_json=common.json)
+    labs = work.opened(lambda: _labs(targets, sizes, common, read_only=False), as_json=common.json)
     work.reports(labs, output, as_json=common.json)
 
 
 @app.command(help_prologue=EXAMPLES["doctor"], sort_key=7)
 def doctor(*, common: Common = Common()) -> None:
-    """Show versions, processor, store, cache and what is wrong with them."""
+    """Show versions, processor, store, cache and faults."""
     from steepest.cli.doctor import examine
 
     _use_cache(common)
     examine(common.store, as_json=common.json)
+
+
+app.register_install_completion_command(help="Install completion for bash, zsh or fish.", help_prologue="")

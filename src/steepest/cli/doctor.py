@@ -28,7 +28,7 @@ def examine(root: Path | None, *, as_json: bool) -> None:
     place = root or default_store()
     facts, problem = _machine() | {"cache": str(cache_folder()), "texts": _texts(), "store": str(place)}, None
     try:
-        facts |= _store(Store(place))
+        facts |= _store(Store(place, read_only=True))
     except StoreError as error:
         problem = error
     if as_json:
@@ -49,8 +49,9 @@ def _texts() -> list[str]:
 
 
 def _store(store: Store) -> dict[str, Any]:
+    present = next(folder for folder in (store.root, *store.root.parents) if folder.exists())
     return {
-        "free disk": f"{shutil.disk_usage(store.root).free / 2**30:.1f} GiB",
+        "free disk": f"{shutil.disk_usage(present).free / 2**30:.1f} GiB",
         "runs": sum(1 for _ in store.all()),
         "not readable": [str(path) for path in store.foreign()],
     }

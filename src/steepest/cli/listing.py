@@ -49,7 +49,8 @@ def figure(lab: Lab, *, as_json: bool) -> None:
     )
     table = columns("scale", last="settings (--set) and sizes")
     for name, settings in shown.scales.items():
-        table.add_row(name, f"{escape(_fields(settings))}\n[dim]{escape(settings.summary())}[/]")
+        rows = dict.fromkeys((_fields(settings), settings.summary()))
+        table.add_row(name, escape("\n".join(rows)))
     console.print(table)
     console.print(f"\nHow the sizes follow from the paper's: {escape(shown.rule)}")
     for name, plan in lab.plans[shown.id].items():
@@ -69,7 +70,7 @@ def is_run(name: str) -> bool:
 
 def run(prefix: str, root: Path | None, *, as_json: bool) -> None:
     """Print a run: what was found, what was run, on what."""
-    found = _find_run(Store(root or default_store()), prefix)
+    found = _find_run(Store(root or default_store(), read_only=True), prefix)
     facts = {"run": found.id, "state": found.state, "seconds": found.seconds}
     if as_json:
         shown = {"facts": found.facts, "spec": found.spec, "environment": found.environment}

@@ -44,15 +44,18 @@ def costs(labs: Iterable[Lab], jobs: int, *, as_json: bool) -> None:
 def run(labs: Sequence[Lab], jobs: int, check_again: str, *, as_json: bool) -> None:
     """Show the cost, train with a bar, draw each figure as soon as it is complete, then print ledger and pages."""
     console = screen(stderr=as_json)
-    pages = [_run_one(console, lab, jobs) for lab in labs]
-    rows = [row for lab in labs for row in lab.ledger()]
+    for lab in labs:
+        _train(console, lab, jobs)
+    ledgers = [lab.ledger() for lab in labs]
+    pages = [lab.report(ledger=rows) for lab, rows in zip(labs, ledgers, strict=True)]
+    rows = [row for rows in ledgers for row in rows]
     ledger.show(rows, check_again, as_json=as_json)
     for page in dict.fromkeys(pages):
         console.print(f"The page: [link={page.as_uri()}]{escape(str(page))}[/link]", soft_wrap=True)
     console.print(f"The ledger again: {escape(check_again)}", soft_wrap=True)
 
 
-def _run_one(console: Console, lab: Lab, jobs: int) -> Path:
+def _train(console: Console, lab: Lab, jobs: int) -> None:
     needed = [lab.cost(figure) for figure in lab.figures]
     if any(cost.done < cost.expected for cost in needed):
         _print_costs(console, lab, needed, jobs)
@@ -65,7 +68,6 @@ def _run_one(console: Console, lab: Lab, jobs: int) -> Path:
                     undrawn.remove(figure)
                     for path in lab.draw(figure).values():
                         display.say(f"{figure.id}: {path}")
-    return lab.report()
 
 
 def warn_of_damage(labs: Iterable[Lab]) -> None:

@@ -75,7 +75,7 @@ class BPE(Vocabulary):
         size: number of tokens, the 256 bytes included; fewer where the text runs out of pairs.
     """
 
-    size: Annotated[int, Field(gt=256)]
+    size: Annotated[int, Field(gt=256, le=1_000_000)]
 
     def fit(self, train: Sequence[str]) -> tuple[list[str], Encoder]:
         """Merge the most frequent pairs of the training documents."""

@@ -35,7 +35,7 @@ class LastLayer(Problem):
     vocabulary: SerializeAsAny[Vocabulary]
     windows: Annotated[int, Field(ge=1)]
     length: Annotated[int, Field(ge=1)] = 35
-    width: Annotated[int, Field(ge=2)] = 128
+    width: Annotated[int, Field(ge=2, multiple_of=2)] = 128
 
     def setup(self, seed: int) -> Task:
         """Draw the frozen features from `seed`, then the head W ~ N(0, 0.02²), b = 0."""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
 
 from steepest.figures import canvas, group_colours, table
 from steepest.paper import Drawing, Figure, Results
@@ -15,6 +13,9 @@ from steepest.store import Run
 from steepest.verdict import Claim
 from steepest_papers.kunstner2024heavytailed.fig7_curvature import correlation, history, scatter
 from steepest_papers.kunstner2024heavytailed.paths import RULE, TIMES, PathSizes, at, over_seeds, path_plans
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 BLOCK_TIMES = (0, 10, 50, 100)
 
@@ -104,6 +105,8 @@ def draw(results: Results) -> Mapping[str, Drawing]:
 
 def draw_blocks(run: Run) -> Drawing:
     """Return log₁₀ |trace| of 40 × 40 blocks at four times."""
+    from matplotlib.colors import LogNorm
+
     figure, axes = canvas(1, len(BLOCK_TIMES), width=2.2, height=2.4)
     traces = {step: np.abs(blocks(run, step)) for step in BLOCK_TIMES}
     norm = LogNorm(min(t[t > 0].min() for t in traces.values()), max(t.max() for t in traces.values()))

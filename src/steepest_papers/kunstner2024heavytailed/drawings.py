@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from matplotlib.axes import Axes
 
 from steepest.figures import canvas, group_colours, line_style, plot_band
 from steepest.paper import Drawing, Results
 from steepest.results import Best, SweepResults
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 TOP = 1.7  # loss axes end at this multiple of the initial loss
 

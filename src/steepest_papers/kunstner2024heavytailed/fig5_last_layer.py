@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
 
 from steepest.data.corpus import TextFiles, WikipediaLeads
 from steepest.data.tokens import BPE, Words
 from steepest.paper import Drawing, Figure, Results, Settings
 from steepest.problems import LastLayer
-from steepest.sweep import Plan, Sweep
+from steepest.sweep import Plan, Seeds, Sweep
 from steepest.verdict import Claim
 from steepest_papers.kunstner2024heavytailed import drawings, measures
 from steepest_papers.kunstner2024heavytailed.optimizers import LAST_LAYER_RATES, MAIN, around
@@ -28,11 +31,11 @@ class LastLayerSizes(Settings):
         bpe: size of a byte-pair vocabulary trained on the corpus; None takes words.
     """
 
-    windows: int
-    width: int
-    seeds: tuple[int, ...] = (0, 1, 2)
+    windows: Annotated[int, Field(ge=1)]
+    width: Annotated[int, Field(ge=2, multiple_of=2)]
+    seeds: Seeds = (0, 1, 2)
     corpus: str = "wikipedia"
-    bpe: int | None = None
+    bpe: Annotated[int, Field(gt=256, le=1_000_000)] | None = None
 
     def problem(self) -> LastLayer:
         """Return the problem."""

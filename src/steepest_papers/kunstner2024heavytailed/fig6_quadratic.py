@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from steepest.data.frequency import zipf
 from steepest.experiment import Spec
@@ -28,8 +29,8 @@ class QuadraticSizes(Settings):
         steps: T; ln(10)·c lets GD at α = 1/π_1 shrink every coordinate tenfold.
     """
 
-    num_coordinates: int = 100
-    steps: int = 300
+    num_coordinates: Annotated[int, Field(ge=20)] = 100
+    steps: Annotated[int, Field(ge=1)] = 300
 
 
 def plans(sizes: QuadraticSizes) -> dict[str, Plan]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-from matplotlib.axes import Axes
 
 from steepest.figures import canvas, group_colours
 from steepest.measure.curvature import log_correlation
@@ -23,6 +23,9 @@ from steepest_papers.kunstner2024heavytailed.paths import (
     over_seeds,
     path_plans,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def correlation(step: int, x: str, y: str) -> Callable[[Run], float]:

@@ -7,12 +7,15 @@ Inputs are uniform noise; labels are independent of them and heavy-tailed: m lev
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import Field
 
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.paper import Settings
 from steepest.problems import SoftmaxRegression
 from steepest.spec import Method
-from steepest.sweep import Sweep
+from steepest.sweep import Seeds, Sweep
 from steepest_papers.kunstner2024heavytailed.optimizers import linear_grid
 
 PAPER_M, PAPER_STEPS = 11, 1000
@@ -30,8 +33,8 @@ class LinearSizes(Settings):
         seeds: they draw inputs and initial weights.
     """
 
-    m: int
-    seeds: tuple[int, ...] = (0, 1, 2)
+    m: Annotated[int, Field(ge=2, le=20)]
+    seeds: Seeds = (0, 1, 2)
 
     def summary(self) -> str:
         """Return m, c, n, d, T and the seeds."""

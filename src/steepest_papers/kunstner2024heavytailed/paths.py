@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.experiment import Spec
@@ -18,7 +20,7 @@ from steepest.paper import Results, Settings
 from steepest.problems import SoftmaxRegression
 from steepest.spec import Method
 from steepest.store import Run
-from steepest.sweep import Calculations, Plan, learning_rate
+from steepest.sweep import Calculations, Plan, Seeds, learning_rate
 from steepest.verdict import Measured
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M, GD, PAPER_DIMENSION
 
@@ -36,8 +38,8 @@ class PathSizes(Settings):
         seeds: they draw inputs and initial weights.
     """
 
-    m: int
-    seeds: tuple[int, ...] = (0, 1, 2)
+    m: Annotated[int, Field(ge=3, le=20)]
+    seeds: Seeds = (0, 1, 2)
 
     def summary(self) -> str:
         """Return m, c, the two learning rates and the seeds."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from steepest.experiment import Calculation
 from steepest.paper import Figure, Settings
 from steepest.sweep import Calculations, Plan
@@ -23,9 +27,9 @@ class TheorySizes(Settings):
         vocabulary: largest c of the time that each flow needs under Zipf's law.
     """
 
-    classes: int = 30
-    levels: int = 7
-    vocabulary: int = 10_000
+    classes: Annotated[int, Field(ge=2, le=1_000)] = 30
+    levels: Annotated[int, Field(ge=4, le=10)] = 7
+    vocabulary: Annotated[int, Field(ge=100)] = 10_000
 
 
 def plans(sizes: TheorySizes) -> dict[str, Plan]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from matplotlib.axes import Axes
 
 from steepest.figures import canvas, group_colours, line_style
 from steepest.paper import Drawing, Results
 from steepest.store import Run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 DASHES = {0.5: ":", 0.1: "--", 0.01: "-"}
 

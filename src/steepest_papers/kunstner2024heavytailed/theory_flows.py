@@ -19,8 +19,6 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import solve_ivp
-from scipy.optimize import brentq
 from scipy.special import lambertw, wrightomega
 
 from steepest.data.frequency import zipf
@@ -131,6 +129,8 @@ def solve_flow(pi: ArrayLike, times: ArrayLike, flow: Flow = "gradient", radius:
         return direction / np.linalg.norm(direction) if flow == "normalized" else direction
 
     start, span = np.zeros(c * c), (0.0, float(times[-1]))
+    from scipy.integrate import solve_ivp  # slow to import
+
     solution = solve_ivp(field, span, start, method="DOP853", t_eval=times, rtol=1e-10, atol=1e-12)
     return np.asarray(solution.y).T.reshape(-1, c, c)
 
@@ -163,4 +163,6 @@ def time_to_fraction(fraction: float, c: int, flow: Flow) -> float:
     """
     pi, target = zipf(c), fraction * np.log(c)
     excess: Callable[[float], float] = lambda log_t: total_loss(np.exp(log_t), pi, flow) - target  # noqa: E731
+    from scipy.optimize import brentq  # slow to import
+
     return float(np.exp(brentq(excess, -5.0, np.log(100.0 * c**2), xtol=1e-12)))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from steepest import figures
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.experiment import Calculation, Spec
 from steepest.lab import Lab
@@ -67,7 +68,12 @@ def test_the_linear_model_at_paper_scale_has_the_papers_sizes(figure: str) -> No
 
 @pytest.mark.parametrize(
     ("figure", "scale", "m", "steps"),
-    [("fig4", "laptop", 7, 62), ("alternatives", "laptop", 7, 62), ("fig4-larger", "laptop", 8, 125), ("fig4", "smoke", 4, 7)],
+    [
+        ("fig4", "laptop", 7, 62),
+        ("alternatives", "laptop", 7, 62),
+        ("fig4-larger", "laptop", 8, 125),
+        ("fig4", "smoke", 4, 7),
+    ],
 )
 def test_reduced_sizes_follow_the_rule(figure: str, scale: str, m: int, steps: int) -> None:
     plan = sweep(figure, scale)
@@ -124,6 +130,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     folder = tmp_path_factory.mktemp("paper")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STEEPEST_CACHE", str(folder / "cache"))
+        patch.setitem(figures.STYLE, "pdf.fonttype", 3)  # cutting TrueType fonts to size takes longest
         changes = {"corpus": str(corpus(folder)), "windows": 6}
         lab = Lab.open(PAPER.key, scale="smoke", changes=changes, store=folder / "store")
         for _ in lab.stream():
