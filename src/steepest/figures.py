@@ -116,6 +116,7 @@ def save(drawing: Drawing, folder: Path, name: str, footer: Sequence[str]) -> li
         buffer = io.BytesIO()
         drawing.canvas.savefig(buffer, format=suffix, metadata=metadata)
         drawing.canvas.set_layout_engine("none")  # laid out by the first format; once is enough
+        drawing.canvas.set_layout_engine("none")  # the first layout serves both files
         written.append(_write(folder / f"{name}.{suffix}", buffer.getvalue()))
     buffer = io.BytesIO()
     pyarrow.csv.write_csv(drawing.data, buffer)

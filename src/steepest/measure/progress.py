@@ -33,18 +33,20 @@ def group_progress(curves: ArrayLike, step: int = -1) -> np.ndarray:
 
 
 def rank_order(losses: ArrayLike) -> float:
-    """Return Kendall's τ-b between the group's rank and its loss, empty groups (NaN) left out.
+    """Return Kendall's τ-b between the group's rank and its loss, empty groups (NaN) left out; NaN if all losses tie.
 
-    1 means: the rarer the group, the larger its loss.
+    τ_b = Σ_{i<j} sign(L_j − L_i) / √(number of pairs · number of pairs without a tie), as ranks never tie.
+    1 means: the rarer the group, the larger its loss. (SciPy has it; importing scipy.stats takes a second.)
 
     >>> rank_order([1.0, 2.0, 3.0]), rank_order([3.0, 2.0, 1.0])
     (1.0, -1.0)
     """
-    from scipy.stats import kendalltau
-
     losses = np.asarray(losses, float)
-    present = ~np.isnan(losses)
-    return float(kendalltau(np.flatnonzero(present), losses[present]).statistic)
+    present = losses[~np.isnan(losses)]
+    i, j = np.triu_indices(len(present), 1)
+    rises = np.sign(present[j] - present[i])
+    untied = np.count_nonzero(rises)
+    return float(rises.sum() / np.sqrt(untied * len(rises))) if untied else float("nan")
 
 
 def optimizer_gap(worse: float, better: float, initial: float) -> float:
