@@ -20,7 +20,7 @@ lint: venv  ## style and types
 
 bench: venv  ## timings, always as ratios measured side by side in one run
 	$(BIN)/python benchmarks/linear_sweep.py
-	$(BIN)/python benchmarks/cli.py
+	$(BIN)/python benchmarks/cli.py --store store
 	$(BIN)/python benchmarks/draw.py
 
 venv: $(BIN)/.installed  ## .venv from the committed lock, with the console script in place

@@ -39,7 +39,7 @@ def seconds_to_first_figure(paper: str) -> float:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as store:
         started = perf_counter()
         command = [STEEPEST, "run", paper, "--store", store]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
             assert process.stdout is not None
             drawn = any(_names_a_file(line) for line in process.stdout)
             seconds = perf_counter() - started

@@ -172,7 +172,7 @@ def test_the_time_left_is_corrected_by_what_runs_took(store: Store, monkeypatch:
     monkeypatch.setattr(runner, "seconds", lambda work: 2.0)
     monkeypatch.setattr(local, "time", type("Clock", (), {"process_time": iter(range(0, 1000, 6)).__next__}))
     steps = list(stream([calculations(1.0, 2.0, 3.0)], store))
-    assert [step.seconds_left for step in steps] == pytest.approx([6.0, 2 * 6.0, 6.0, 0.0])
+    assert [step.seconds_left for step in steps] == pytest.approx([6.0, 4.0 * 7 / 3, 2.0 * 13 / 5, 0.0])
 
 
 def test_run_opens_the_store_it_is_given_or_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

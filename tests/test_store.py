@@ -218,7 +218,7 @@ def test_the_marker_of_another_version_is_refused(store: Store, marker: str) -> 
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert "choose another folder with --store or STEEPEST_STORE" in refused(tmp_path / "file")
+    assert "is a file, not a folder; choose another folder with --store" in refused(tmp_path / "file")
     refused(tmp_path / "file" / "below")
 
 
@@ -250,6 +250,42 @@ def test_a_disk_that_refuses_is_one_line_and_loses_nothing(
     assert [run.id for run in Store(store.root).all()] == [ID]
     assert hidden(store) == []
     assert is_whole(put(store, OTHER))
+
+
+# Looking without touching.
+
+
+def test_looking_creates_nothing_and_an_absent_store_holds_nothing(tmp_path: Path) -> None:
+    looked = Store(tmp_path / "absent", read_only=True)
+    assert (looked.get(ID), list(looked.all()), looked.foreign(), looked.read_log("thresholds")) == (None, [], [], [])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_looking_finds_what_is_there_and_cleans_up_nothing(store: Store) -> None:
+    put(store)
+    left = temporary(store, dead_pid())
+    looked = Store(store.root, read_only=True)
+    assert [run.id for run in looked.all()] == [ID]
+    assert left.exists()
+
+
+def test_looking_refuses_what_is_not_a_store(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("do not touch")
+    assert "is not empty and not a store" in refused(tmp_path, lambda: Store(tmp_path, read_only=True))
+
+
+def test_a_store_that_appears_while_it_is_looked_at_is_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process creates the store after this one found the folder empty, and before it looks for the marker."""
+    looks = Path.iterdir
+
+    def iterdir(folder: Path) -> Any:
+        found = list(looks(folder))
+        monkeypatch.undo()
+        put(Store(folder))
+        return iter(found)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert [run.id for run in Store(tmp_path).all()] == [ID]
 
 
 # Temporaries.

@@ -14,6 +14,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -171,7 +172,7 @@ class Lab:
         rows = self.ledger() if ledger is None else ledger
         name = "report" if self.figures == self.paper.figures else self.figures[0].id
         page = target or self.folder / f"{name}.html"
-        with store_errors(page.parent):
+        with store_errors(self.folder) if target is None else nullcontext():
             return write_report(self.paper, rows, self.settings, self.scale, self.store, drawings, page)
 
 

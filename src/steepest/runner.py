@@ -48,7 +48,7 @@ def stream(plans: Sequence[Plan], store: Store, jobs: int = 1) -> Iterator[Step]
     """Execute what `plans` need and `store` lacks, in the order of the plans; yield at the start and after each run."""
     known = lookup(store)
     parts = tuple(plan.progress(known) for plan in plans)
-    estimated = measured = 0.0
+    estimated = measured = 1.0  # a second of trust in the estimate
     yield Step(None, parts, cpu_seconds_left(parts))
     if not any(part.pending for part in parts):
         return

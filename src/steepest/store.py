@@ -227,14 +227,19 @@ class Store:
         return Run(folder, **result)
 
     def _check_folder(self) -> None:
+        """Look for content before looking for the marker, which another process may be writing and writes first."""
         marker = self.root / "store.json"
+        used = self.root.is_dir() and any(path.name[0] != "." for path in self.root.iterdir())
         if marker.exists():
             if _parsed(marker.read_bytes()) != MARKER:
                 raise StoreError(f"{marker} is not the marker of a store of this version; choose another --store")
-        elif self.root.is_dir() and any(path.name[0] != "." for path in self.root.iterdir()):
+        elif used:
             raise StoreError(f"{self.root} is not empty and not a store; choose another folder with --store")
-        elif self.root.exists() and not self.root.is_dir():
-            raise StoreError(f"{self.root} is a file, not a folder; choose another folder with --store")
+        present = next(path for path in (self.root, *self.root.parents) if path.exists())
+        if not present.is_dir():
+            raise StoreError(
+                f"cannot use {self.root}: {present} is a file, not a folder; choose another folder with --store"
+            )
 
     def _claim_folder(self) -> None:
         """Write the marker before anything else, so that a folder with content and no marker is not a store."""

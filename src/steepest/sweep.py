@@ -152,7 +152,7 @@ class Sweep(Component):
             return seeds
         if self.refine is None:
             return len(grid.exponents) * seeds
-        fine, shared = int(4 * self.refine) + 1, int(2 * self.refine) + 1
+        fine, shared = 2 * int(2 * self.refine) + 1, 2 * int(self.refine) + 1
         return len(grid.exponents) + fine * seeds - shared
 
 

@@ -31,7 +31,7 @@ USAGE = [
     (("run", f"{K}/fig4", "--set", "mm=3"), ["'mm'", "did you mean m?"]),
     (("run", K, "--set", "mm=3"), ["'mm'", "did you mean m"]),
     (("run", f"{K}/fig4", "--set", "m=abc"), ["m = 'abc'", "valid integer"]),
-    (("run", f"{K}/fig4", "--set", "m=-1"), ["m = -1", "greater than or equal to 1"]),
+    (("run", f"{K}/fig4", "--set", "m=-1"), ["m = -1", "greater than or equal to 2"]),
     (("run", f"{K}/fig4", "--set", "lr=0"), ["'lr'", "known: m, seeds"]),
     (("run", f"{K}/fig4", "--set", "seeds=[]"), ["seeds = ()", "at least 1"]),
     (("show", "0123abcd"), ["'0123abcd'", "no run begins", "check --json"]),

@@ -39,7 +39,7 @@ class LastLayer(Problem):
 
     def setup(self, seed: int) -> Task:
         """Draw the frozen features from `seed`, then the head W ~ N(0, 0.02²), b = 0."""
-        features, targets, generator_state = _features(self, seed)
+        features, targets, generator_state = _features(self, self.corpus.fingerprint(), seed)
         generator = torch.Generator()
         generator.set_state(generator_state)
         c = self.num_classes
@@ -49,7 +49,7 @@ class LastLayer(Problem):
     @property
     def num_classes(self) -> int:
         """Return c, the number of token types among inputs and targets."""
-        return _windows(self)[2]
+        return _windows(self, self.corpus.fingerprint())[2]
 
     def work(self) -> Work:
         """Return 4ndc operations and nc logits; the features are computed once and do not count."""
@@ -59,7 +59,7 @@ class LastLayer(Problem):
 
 
 @lru_cache(maxsize=4)
-def _windows(problem: LastLayer) -> tuple[Tensor, Tensor, int]:
+def _windows(problem: LastLayer, text: str | None) -> tuple[Tensor, Tensor, int]:  # noqa: ARG001 - a changed text is read anew
     """Return inputs and targets, shape (windows, length), with ids renumbered 0 … c−1, and c."""
     needed = problem.windows * problem.length + 1
     ids = tokenize(problem.corpus, problem.vocabulary).ids["train"]
@@ -75,8 +75,8 @@ def _windows(problem: LastLayer) -> tuple[Tensor, Tensor, int]:
 
 
 @lru_cache(maxsize=4)
-def _features(problem: LastLayer, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    inputs, targets, c = _windows(problem)
+def _features(problem: LastLayer, text: str | None, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    inputs, targets, c = _windows(problem, text)
     generator = torch.Generator().manual_seed(seed)
     features = frozen_features(inputs, c, problem.width, generator)
     return features, targets.flatten(), generator.get_state()
