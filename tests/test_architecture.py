@@ -83,10 +83,11 @@ MAY_IMPORT = {
     "steepest.norms": set(),
     "steepest.optim": {"steepest.norms"},
     "steepest.spec": {"steepest.errors"},
-    "steepest.data": {"steepest.errors", "steepest.spec"},
+    "steepest.data": {"steepest.errors", "steepest.files", "steepest.spec"},
     "steepest.models": set(),
     "steepest.problems": {"steepest.data", "steepest.errors", "steepest.models", "steepest.spec"},
-    "steepest.store": {"steepest", "steepest.errors"},
+    "steepest.files": set(),
+    "steepest.store": {"steepest", "steepest.errors", "steepest.files"},
     "steepest.train": {"steepest.problems"},
     "steepest.machine": {"steepest.problems"},
 }

@@ -18,7 +18,8 @@ import pytest
 from stored import ID, dead_pid, hidden, is_whole, put
 
 from steepest.errors import StoreError
-from steepest.store import Store, write_atomically, write_synced
+from steepest.files import write_atomically, write_synced
+from steepest.store import Store
 
 
 @pytest.fixture
@@ -241,3 +242,18 @@ def test_many_writers_of_one_damaged_run_heal_it(store: Store) -> None:
         assert healed is not None
         assert is_whole(healed)
     assert errors == []
+
+
+def test_a_damaged_run_may_be_moved_aside_by_another_process_first(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (put(store).folder / "spec.json").write_text("{")
+    opened, real = Store(store.root), os.replace
+
+    def late(source: Path, target: Path) -> None:
+        real(source, f"{target}-by-another")
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", late)
+    assert is_whole(put(opened))
+    assert len(list(store.root.glob("damaged-*-by-another"))) == 1

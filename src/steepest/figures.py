@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
+from steepest.files import write_atomically
 from steepest.paper import Drawing
-from steepest.store import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,8 +8,6 @@ lab.draw(); lab.report()             # figures and the page
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import json
 import re
 import sys
@@ -21,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from steepest.errors import UsageError, unknown
+from steepest.files import sha256, write_atomically
 from steepest.paper import Figure, Paper, Results, Settings, find_paper
 from steepest.runner import Step, cpu_seconds_left, lookup, stream
-from steepest.store import Store, default_store, store_errors, write_atomically
+from steepest.store import Store, default_store, store_errors
 from steepest.sweep import Plan
 from steepest.verdict import Verdict
 
@@ -134,7 +133,7 @@ class Lab:
     def folder(self) -> Path:
         """Return where figures and the page of this paper, scale and variant are written."""
         readable = re.sub(r"[^\w=.-]+", "_", self.variant)[:60]
-        digest = hashlib.sha256(self.variant.encode()).hexdigest()[:6]
+        digest = sha256(self.variant.encode())[:6]
         name = f"{self.scale}-{readable}-{digest}" if self.variant else self.scale
         return self.store.root / "reports" / self.paper.key / name
 
@@ -193,9 +192,11 @@ def _digest(results: Results, figure: Figure) -> str:
     known = lookup(results.store)
     parts = [results.settings.summary(), figure.id]
     parts += [item.id for plan in results.plans.values() for item in plan.progress(known).explored]
-    modules = ("steepest.figures", figure.draw.__module__)
-    parts += [inspect.getsource(sys.modules[name]) for name in modules if name in sys.modules]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    package = figure.draw.__module__.rpartition(".")[0]
+    names = [name for name in sorted(sys.modules) if name == "steepest.figures" or name.startswith(f"{package}.")]
+    sources = [file for name in names if (file := getattr(sys.modules[name], "__file__", None))]
+    parts += [sha256(Path(file).read_bytes()) for file in sources]
+    return sha256("\n".join(parts).encode())
 
 
 def _stamped(stamp: Path) -> dict[str, Any]:

@@ -60,7 +60,7 @@ class Component(BaseModel):
         fields = {name: getattr(self, name) for name in type(self).model_fields}
         shown = {name: describe(v) for name, v in fields.items() if name not in self.added or v != self.added[name]}
         data = self.fingerprint()
-        fingerprint = {} if data is None else {"data": data}
+        fingerprint = {} if data is None else {"fingerprint": data}
         return {"kind": qualified_name(type(self)), "version": self.version} | fingerprint | shown
 
     def changed(self, **fields: Any) -> Self:
@@ -100,6 +100,8 @@ class Method:
     """
 
     def __init__(self, optimizer: type[Optimizer], label: str | None = None, **options: Any) -> None:
+        if not inspect.isclass(optimizer):
+            raise UsageError(f"Method({optimizer!r}): give an optimizer class, such as torch.optim.SGD")
         known = {name: p.default for name, p in inspect.signature(optimizer).parameters.items()}
         known.pop("params", None)
         known.pop("lr", None)

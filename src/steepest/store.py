@@ -13,7 +13,6 @@ and machines may write at once: the first rename wins, and the loser's copy, whi
 from __future__ import annotations
 
 import errno
-import hashlib
 import io
 import json
 import os
@@ -35,6 +34,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from steepest.errors import StoreError
+from steepest.files import sha256, sync_folder, temporary_name, write_atomically, write_synced
 
 MARKER = {"format": "steepest store", "version": 1}
 RUN_NAME = re.compile(r"[0-9a-f]{20}")
@@ -169,7 +169,7 @@ class Store:
         Raises:
             StoreError: the disk is full or the folder cannot be written.
         """
-        temporary = _temporary(self.runs / identity)
+        temporary = temporary_name(self.runs / identity)
         with store_errors(self.root):
             try:
                 temporary.mkdir()
@@ -204,7 +204,7 @@ class Store:
         return [record for line in lines if (record := _parsed(line)) is not None]
 
     def _publish(self, temporary: Path, target: Path) -> None:
-        _sync_folder(temporary)
+        sync_folder(temporary)
         if target.exists() and self._load(target) is None:
             with suppress(FileNotFoundError):  # another process was faster
                 os.replace(target, self.root / f"damaged-{target.name}-{uuid.uuid4().hex[:8]}")
@@ -213,7 +213,7 @@ class Store:
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
-        _sync_folder(self.runs)
+        sync_folder(self.runs)
 
     def _load(self, folder: Path) -> Run | None:
         try:
@@ -247,7 +247,7 @@ class Store:
         if not marker.exists():
             write_atomically(marker, _json(MARKER))
         self.runs.mkdir(exist_ok=True)
-        _sync_folder(self.root)
+        sync_folder(self.root)
         if not os.access(self.runs, os.W_OK):
             raise PermissionError(errno.EACCES, "permission denied")
 
@@ -286,32 +286,6 @@ def environment() -> dict[str, Any]:
     }
 
 
-def write_synced(path: Path, data: bytes) -> str:
-    """Write and sync one file; return its SHA-256."""
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    return hashlib.sha256(data).hexdigest()
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace `path` by `data` in one step; a reader sees the old or the new content."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary(path)
-    try:
-        write_synced(temporary, data)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _temporary(path: Path) -> Path:
-    """Return a fresh name beside `path` that says whose it is."""
-    return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}")
-
-
 def _contents(description: Any, outcome: Outcome) -> Iterator[tuple[str, bytes]]:
     yield "spec.json", _json(description)
     for name, table in outcome.tables.items():
@@ -325,11 +299,11 @@ def _contents(description: Any, outcome: Outcome) -> Iterator[tuple[str, bytes]]
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return sha256(path.read_bytes())
 
 
 def _seal(result: Mapping[str, Any]) -> str:
-    return hashlib.sha256(_json(result)).hexdigest()
+    return sha256(_json(result))
 
 
 def _json(value: Any) -> bytes:
@@ -342,14 +316,6 @@ def _parsed(data: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _is_abandoned(path: Path) -> bool:

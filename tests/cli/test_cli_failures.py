@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import steepest.files
 import steepest.store
 
 K = "kunstner2024heavytailed"
@@ -150,7 +151,7 @@ def test_a_disk_that_is_full_when_the_page_is_written(cli, monkeypatch):
     def full(*_: object) -> str:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "page.html")
 
-    monkeypatch.setattr(steepest.store, "write_synced", full)
+    monkeypatch.setattr(steepest.files, "write_synced", full)
     assert_one_line(cli("report", NUMBERS), 4, ["disk is full", "free some space"])
 
 

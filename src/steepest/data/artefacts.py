@@ -22,8 +22,8 @@ from zipfile import BadZipFile, ZipFile
 
 from platformdirs import user_cache_path
 
-from steepest.data.files import sha256, write_atomically
 from steepest.errors import DataError
+from steepest.files import sha256, write_atomically
 
 MEMBER_BYTES = 64 * 2**20
 DOWNLOAD_SECONDS = 300

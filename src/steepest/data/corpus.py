@@ -15,8 +15,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from steepest.data.artefacts import WIKIPEDIA_LEADS, fetch
-from steepest.data.files import sha256
 from steepest.errors import DataError
+from steepest.files import sha256
 from steepest.spec import Component
 
 Split = Literal["train", "validation", "test"]

@@ -20,8 +20,8 @@ from pydantic import Field
 
 from steepest.data.artefacts import GPT2_BPE, cache_folder, fetch, unwritable
 from steepest.data.corpus import SPLITS, Corpus, Split, split_documents
-from steepest.data.files import sha256, write_atomically
 from steepest.errors import DataError
+from steepest.files import sha256, write_atomically
 from steepest.spec import Component, canonical_json, describe
 
 if TYPE_CHECKING:

@@ -17,9 +17,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from steepest.data.artefacts import cache_folder
+from steepest.files import write_atomically
 from steepest.paper import Paper, Settings
 from steepest.report.content import Chapter, environments, sources
-from steepest.store import Store, write_atomically
+from steepest.store import Store
 from steepest.verdict import State, Verdict
 
 MARKS: Mapping[str, str] = {

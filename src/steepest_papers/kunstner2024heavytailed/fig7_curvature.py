@@ -111,6 +111,7 @@ def _middle(run: Run, prefix: str) -> tuple[float, float]:
 
 
 def _panel(ax: Axes, found: Columns, prefix: str) -> None:
+    ax.minorticks_off()
     levels = np.unique(found["count"])[::-1]
     for level, colour in reversed(list(zip(levels, group_colours(len(levels)), strict=True))):
         mine = found["count"] == level
