@@ -156,7 +156,7 @@ def test_the_command_survives_kills_and_ctrl_c(tmp_path: Path, undisturbed: dict
     code, _, err = interrupted.end()
     assert code == 130
     assert err.count("\n") == 1
-    assert interrupted.members() == []
+    interrupted.wait_for(lambda: interrupted.members() == [], seconds=20.0)
     kept = interrupted.finished_runs()
     assert 21 <= kept < len(undisturbed)
 
