@@ -61,8 +61,8 @@ def store(tmp_path: Path) -> Store:
 def test_a_stream_reports_the_start_and_every_run(store: Store) -> None:
     steps = list(stream([calculations(1.0, 2.0), calculations(2.0, 3.0)], store))
     assert [step.finished and step.finished.facts["half"] for step in steps] == [None, 0.5, 1.0, 1.5]
-    assert [step.done for step in steps] == [0, 1, 3, 4]  # the shared one counts in both plans
-    assert {step.expected for step in steps} == {4}
+    assert [step.done for step in steps] == [0, 1, 2, 3]  # the shared one counts once
+    assert {step.expected for step in steps} == {3}
     assert steps[-1].seconds_left == 0.0
     assert all(step.seconds_left > 0 for step in steps[:-1])
 
@@ -163,9 +163,11 @@ def test_the_cost_of_plans_counts_shared_runs_once() -> None:
     each = seconds(first.calculations[0].work())
     parts = [plan.progress(lambda _: None) for plan in (first, second)]
     assert cpu_seconds_left(parts) == pytest.approx(3 * each)
-    later = Progress(parts[0].explored, parts[0].pending, 5)
+    later = Progress(parts[0].explored, parts[0].pending, [(first.calculations[0], 5)])
     assert cpu_seconds_left([later]) == pytest.approx(7 * each)
-    assert cpu_seconds_left([Progress(parts[0].explored, [], 5)]) == 0.0
+    assert cpu_seconds_left([later, later]) == pytest.approx(7 * each)
+    assert Step(None, (later, later), 0.0).expected == 7
+    assert cpu_seconds_left([Progress(parts[0].explored, [])]) == 0.0
 
 
 def test_the_time_left_is_corrected_by_what_runs_took(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,6 +203,7 @@ def test_one_slot_is_this_process(store: Store) -> None:
 
 
 def test_steps_and_cores_are_counted() -> None:
-    parts = (Progress([1, 2, 3], [3], 4), Progress([1], [], 0))  # type: ignore[list-item]
-    assert (Step(None, parts, 0.0).done, Step(None, parts, 0.0).expected) == (3, 8)
+    a, b, c = calculations(1.0, 2.0, 3.0).calculations
+    parts = (Progress([a, b, c], [c], [(a, 4)]), Progress([a], []))
+    assert (Step(None, parts, 0.0).done, Step(None, parts, 0.0).expected) == (2, 7)
     assert 1 <= available_cores() <= (os.cpu_count() or 1)

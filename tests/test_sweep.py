@@ -263,7 +263,7 @@ def test_calculations_are_pending_until_they_are_known() -> None:
     first, second = (Calculation(identity_map, {"x": x}) for x in (1.0, 2.0))
     plan = Calculations((first, second))
     run = Run(Path(first.id), "done", {}, {}, {}, 0.0)
-    assert plan.progress(lambda _: None) == ([first, second], [first, second], 0)
+    assert plan.progress(lambda _: None) == ([first, second], [first, second], ())
     assert plan.progress(lambda c: run if c is first else None).pending == [second]
 
 

@@ -103,12 +103,13 @@ class Lab:
         """Return the plans of every figure, by figure id and name."""
         return {figure.id: figure.plans(self.settings[figure.id]) for figure in self.figures}
 
-    def cost(self, figure: Figure) -> Cost:
-        """Return what a figure still needs on this machine."""
+    def cost(self, figure: Figure | None = None) -> Cost:
+        """Return what a figure, or all of them together, still need on this machine; shared runs count once."""
         known = lookup(self.store)
-        parts = tuple(plan.progress(known) for plan in self.plans[figure.id].values())
+        names = [figure.id] if figure else list(self.plans)
+        parts = tuple(plan.progress(known) for name in names for plan in self.plans[name].values())
         step = Step(None, parts, cpu_seconds_left(parts))
-        return Cost(figure.id, step.done, step.expected, step.seconds_left)
+        return Cost(figure.id if figure else "all", step.done, step.expected, step.seconds_left)
 
     def stream(self, jobs: int = 1) -> Iterator[Step]:
         """Write the thresholds to the store, then train what is missing; yield progress."""

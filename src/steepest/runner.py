@@ -21,7 +21,7 @@ from steepest.sweep import Calculations, Known, Plan, Progress, Sweep
 
 @dataclass(frozen=True)
 class Step:
-    """Progress of a stream.
+    """Progress of a stream. A run that several plans share counts once.
 
     Attributes:
         finished: the run that just finished, None at the start.
@@ -36,12 +36,13 @@ class Step:
     @property
     def done(self) -> int:
         """Return the number of runs in the store."""
-        return sum(len(part.explored) - len(part.pending) for part in self.progress)
+        pending = {item.id for part in self.progress for item in part.pending}
+        return len(_explored(self.progress) - pending)
 
     @property
     def expected(self) -> int:
         """Return the number of runs when all is done, if no grid has to grow."""
-        return sum(len(part.explored) + part.expected_later for part in self.progress)
+        return len(_explored(self.progress)) + sum(count for _, count in _later(self.progress))
 
 
 def stream(plans: Sequence[Plan], store: Store, jobs: int = 1) -> Iterator[Step]:
@@ -72,14 +73,20 @@ def stream(plans: Sequence[Plan], store: Store, jobs: int = 1) -> Iterator[Step]
             yield Step(finished, parts, cpu_seconds_left(parts) * measured / estimated)
 
 
-def cpu_seconds_left(parts: Iterable[Progress]) -> float:
+def cpu_seconds_left(parts: Sequence[Progress]) -> float:
     """Return the estimated CPU seconds of what is pending and expected; shared runs count once."""
-    pending = {item.id: seconds(item.work()) for part in parts for item in part.pending}
-    later = 0.0
-    for part in parts:
-        if part.pending:
-            later += part.expected_later * seconds(part.pending[0].work())
-    return sum(pending.values()) + later
+    pending = {item.id: item for part in parts for item in part.pending}
+    now = sum(seconds(item.work()) for item in pending.values())
+    return now + sum(count * seconds(item.work()) for item, count in _later(parts))
+
+
+def _explored(parts: Iterable[Progress]) -> set[str]:
+    return {item.id for part in parts for item in part.explored}
+
+
+def _later(parts: Iterable[Progress]) -> Iterable[tuple[Runnable, int]]:
+    """Return (first spec, runs expected later) of each search, shared ones once."""
+    return {item.id: (item, count) for part in parts for item, count in part.later}.values()
 
 
 @overload

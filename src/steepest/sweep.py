@@ -143,8 +143,12 @@ class Sweep(Component):
         searches = self.searches(known).values()
         explored = [spec for search in searches for spec in search.explored]
         pending = [spec for search in searches for spec in search.pending]
-        expected = sum(self._expected(grid) for grid in self.optimizers.values())
-        return Progress(explored, pending, max(0, expected - len(explored)) if pending else 0)
+        later = [
+            (search.explored[0], max(0, self._expected(self.optimizers[search.method]) - len(search.explored)))
+            for search in searches
+            if search.pending
+        ]
+        return Progress(explored, pending, later)
 
     def _expected(self, grid: Grid) -> int:
         seeds = len(self.seeds)
@@ -157,11 +161,22 @@ class Sweep(Component):
 
 
 class Progress(NamedTuple):
-    """How far a plan has come: specs looked at (pending ones included), specs needed next, runs expected later."""
+    """How far a plan has come.
+
+    Attributes:
+        explored: specs looked at so far, pending ones included.
+        pending: specs needed next.
+        later: for each search under way its first spec, which names it, and the number of runs expected after `explored`.
+    """
 
     explored: Sequence[Runnable]
     pending: Sequence[Runnable]
-    expected_later: int
+    later: Sequence[tuple[Runnable, int]] = ()
+
+    @property
+    def expected_later(self) -> int:
+        """Return the number of runs expected after those explored."""
+        return sum(count for _, count in self.later)
 
 
 class Search:
@@ -276,7 +291,7 @@ class Calculations:
 
     def progress(self, known: Known) -> Progress:
         """Return all of them, and those not known yet."""
-        return Progress(list(self.calculations), [c for c in self.calculations if known(c) is None], 0)
+        return Progress(list(self.calculations), [c for c in self.calculations if known(c) is None])
 
 
 Plan = Sweep | Calculations

@@ -106,7 +106,7 @@ def _print_costs(console: Console, lab: Lab, needed: Sequence[Cost], jobs: int) 
     for figure, cost in zip(lab.figures, needed, strict=True):
         shows = f"{escape(figure.title)}\n[dim]{escape(lab.settings[figure.id].summary())}[/]"
         table.add_row(figure.id, f"{cost.done}/{cost.expected}", _left(cost.seconds_left / jobs), shows)
-    total = sum(cost.seconds_left for cost in needed) / jobs
+    total = lab.cost().seconds_left / jobs
     console.print(table)
     console.print(f"\n[bold]{lab.paper.key}[/] at {lab.scale} scale, {jobs} at once: [bold]{_left(total)}[/]")
     console.print(f"[dim]store {escape(str(lab.store.root))}[/]", soft_wrap=True)
