@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,11 +91,12 @@ def test_a_stopped_stream_goes_on_where_it_was(store: Store, tmp_path: Path) -> 
 def test_curves_do_not_depend_on_processes_or_order_and_workers_are_gone_after_an_error(tmp_path: Path) -> None:
     inline, spread, backwards = (Store(tmp_path / name) for name in ("inline", "spread", "backwards"))
     assert isinstance(run(SWEEP, store=inline, jobs=1), SweepResults)
+    assert isinstance(run(SWEEP, store=spread, jobs=2), SweepResults)
     failing = Calculations((*calculations(1.0, 2.0).calculations, Calculation(refuse, {"x": 3.0})))
     with pytest.raises(UsageError, match=r"x = 3\.0: refused"):
-        list(stream([SWEEP, failing], spread, jobs=2))
+        run(failing, store=spread, jobs=2)
     for spec in reversed(SWEEP.progress(lookup(inline)).explored):
-        execute_into(backwards, spec)
+        execute_into(backwards, spec, spec.description())
     assert len(curves(inline)) > 10
     assert curves(inline) == curves(spread) == curves(backwards)
     workers = {int(run.facts["process"]) for run in spread.all() if "process" in run.facts}
@@ -125,7 +127,7 @@ def test_a_run_that_vanishes_is_an_error_and_not_an_endless_loop(store: Store, m
             return self.name
 
     @contextmanager
-    def forgetful(store: Store, jobs: int) -> Any:
+    def forgetful(store: Store, jobs: int, description: Any) -> Any:
         yield Forgetful()
 
     monkeypatch.setattr(runner, "executor", forgetful)
@@ -146,10 +148,11 @@ def test_at_most_as_many_runs_are_handed_out_as_there_are_slots(store: Store, mo
             most = max(most, len(waiting))
 
         def next_finished(self) -> str:
-            return execute_into(store, waiting.pop()).id
+            item = waiting.pop()
+            return execute_into(store, item, item.description()).id
 
     @contextmanager
-    def slow(store: Store, jobs: int) -> Any:
+    def slow(store: Store, jobs: int, description: Any) -> Any:
         yield Slow()
 
     monkeypatch.setattr(runner, "executor", slow)
@@ -187,13 +190,14 @@ def test_run_opens_the_store_it_is_given_or_the_default(tmp_path: Path, monkeypa
 
 def test_the_cpu_seconds_of_a_run_are_stored(store: Store) -> None:
     started = time.process_time()
-    found = execute_into(store, SWEEP.spec(Method(GradientDescent), 0.0, 0))
+    spec = SWEEP.spec(Method(GradientDescent), 0.0, 0)
+    found = execute_into(store, spec, spec.description())
     assert 0 <= found.seconds <= time.process_time() - started
-    assert found.spec == SWEEP.spec(Method(GradientDescent), 0.0, 0).description()
+    assert found.spec == spec.description()
 
 
 def test_one_slot_is_this_process(store: Store) -> None:
-    with executor(store, 1) as engine:
+    with executor(store, 1, calculations(1.0).calculations[0]) as engine:
         engine.submit(calculations(1.0).calculations[0])
         engine.submit(calculations(2.0).calculations[0])
         first, second = store.get(engine.next_finished()), store.get(engine.next_finished())
@@ -207,3 +211,15 @@ def test_steps_and_cores_are_counted() -> None:
     parts = (Progress([a, b, c], [c], [(a, 4)]), Progress([a], []))
     assert (Step(None, parts, 0.0).done, Step(None, parts, 0.0).expected) == (2, 7)
     assert 1 <= available_cores() <= (os.cpu_count() or 1)
+
+
+def test_what_cannot_be_sent_to_another_process_runs_in_this_one(store: Store) -> None:
+    unsendable = Calculation(half_of_lock, {"lock": threading.Lock()})
+    with executor(store, 2, unsendable) as engine:
+        assert engine.slots == 1
+    with executor(store, 2, calculations(1.0).calculations[0]) as engine:
+        assert engine.slots == 2
+
+
+def half_of_lock(lock: object) -> dict[str, float]:
+    return {"half": 0.5}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -263,3 +265,21 @@ def test_a_refused_value_is_one_line_that_names_field_value_and_reason(make: Any
 def test_components_are_frozen() -> None:
     with pytest.raises(Exception, match="frozen"):
         PROBLEM.bias = False
+
+
+def test_an_edit_of_a_class_in_a_script_is_a_new_run(tmp_path: Path) -> None:
+    script = """
+from steepest.spec import Component, identity
+
+class Mine(Component):
+    size: int = SIZE
+
+print(identity(Mine(size=3)), Mine(size=3).description()["kind"])
+"""
+    outputs = []
+    for size in (1, 1, 2):
+        path = tmp_path / "script.py"
+        path.write_text(script.replace("SIZE", str(size)), encoding="utf-8")
+        outputs.append(subprocess.run([sys.executable, path], check=True, capture_output=True, text=True).stdout)
+    assert outputs[0] == outputs[1] != outputs[2]
+    assert outputs[0].split()[1] == "__main__.Mine"

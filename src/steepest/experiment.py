@@ -19,7 +19,7 @@ from pydantic import AfterValidator, Field, SerializeAsAny
 
 from steepest.data.frequency import FrequencyGroups, frequency_groups, loss_by_group
 from steepest.problems.base import Params, Problem, Task, Work
-from steepest.spec import Component, Method, describe, identity, qualified_name
+from steepest.spec import Component, Method, describe, identity, kind
 from steepest.store import Outcome
 from steepest.train import Event, Weighting, loss_by_class, mean_loss, train
 
@@ -124,8 +124,8 @@ class Calculation:
 
     def description(self) -> dict[str, Any]:
         """Return function, version, options and seed, ready for JSON."""
-        kind = qualified_name(self.function)
-        return {"kind": kind, "version": self.version, "options": describe(dict(self.options)), "seed": self.seed}
+        options = describe(dict(self.options))
+        return kind(self.function) | {"version": self.version, "options": options, "seed": self.seed}
 
     def work(self) -> Work:
         """Return a nominal cost: calculations take about a second."""

@@ -51,10 +51,11 @@ def stream(plans: Sequence[Plan], store: Store, jobs: int = 1) -> Iterator[Step]
     parts = tuple(plan.progress(known) for plan in plans)
     estimated = measured = 1.0  # a second of trust in the estimate
     yield Step(None, parts, cpu_seconds_left(parts))
-    if not any(part.pending for part in parts):
+    first = next((item for part in parts for item in part.pending), None)
+    if first is None:
         return
     running: dict[str, Runnable] = {}
-    with executor(store, jobs) as engine:
+    with executor(store, jobs, first) as engine:
         while True:
             waiting = {item.id: item for part in parts for item in part.pending if item.id not in running}
             for item in list(waiting.values())[: engine.slots - len(running)]:
@@ -99,7 +100,8 @@ def run(plan: Plan, *, store: Store | str | None = None, jobs: int | None = None
     Args:
         plan: a sweep, or calculations.
         store: a store or its folder; default `STEEPEST_STORE`, else the platform's data folder.
-        jobs: worker processes; default one per core. The numbers do not depend on it.
+        jobs: worker processes; default one per core. The numbers do not depend on it. A problem of yours that cannot be
+            sent to another process is trained in this one.
 
     Returns:
         The sweep's results, or the calculations' runs.

@@ -61,7 +61,7 @@ class Component(BaseModel):
         shown = {name: describe(v) for name, v in fields.items() if name not in self.added or v != self.added[name]}
         data = self.fingerprint()
         fingerprint = {} if data is None else {"fingerprint": data}
-        return {"kind": qualified_name(type(self)), "version": self.version} | fingerprint | shown
+        return kind(type(self)) | {"version": self.version} | fingerprint | shown
 
     def changed(self, **fields: Any) -> Self:
         """Return a validated copy with `fields` replaced.
@@ -126,13 +126,27 @@ class Method:
     def description(self) -> dict[str, Any]:
         """Return the class, its version and every option, defaults included."""
         version = getattr(self.optimizer, "version", 1)
-        return {"kind": qualified_name(self.optimizer), "version": version, "options": describe(self.options)}
+        return kind(self.optimizer) | {"version": version, "options": describe(self.options)}
 
     def build(self, params: Iterable[Tensor], lr: float) -> Optimizer:
         """Return the optimizer over `params` at learning rate `lr`."""
         make: Any = self.optimizer
         optimizer: Optimizer = make(params, lr=lr, **self.options)
         return optimizer
+
+
+def kind(thing: Any) -> dict[str, str]:
+    """Return the name of a class or function, and a digest of its source where it is defined in a script or notebook.
+
+    Names in `__main__` mean something else in every script, and are edited without a thought of versions.
+    """
+    if thing.__module__ != "__main__":
+        return {"kind": qualified_name(thing)}
+    try:
+        source = inspect.getsource(thing)
+    except (OSError, TypeError):
+        source = ""
+    return {"kind": qualified_name(thing), "source": hashlib.sha256(source.encode()).hexdigest()}
 
 
 def qualified_name(thing: Any) -> str:
@@ -158,6 +172,9 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def identity(spec: Described) -> str:
-    """Return the run's name: the first 80 bits of the SHA-256 of the canonical description, as 20 hex digits."""
+def identity(spec: Described | Mapping[str, Any]) -> str:
+    """Return the name of a run, given its spec or its description.
+
+    It is the first 80 bits of the SHA-256 of the canonical description, as 20 hex digits.
+    """
     return hashlib.sha256(canonical_json(describe(spec)).encode()).hexdigest()[:20]

@@ -9,14 +9,15 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from steepest.experiment import Runnable
+from steepest.spec import identity
 from steepest.store import Run, Store
 
 
@@ -47,7 +48,8 @@ class Inline:
 
     def next_finished(self) -> str:
         """Execute the oldest queued runnable."""
-        return execute_into(self._store, self._queue.pop(0)).id
+        runnable = self._queue.pop(0)
+        return execute_into(self._store, runnable, runnable.description()).id
 
 
 class Processes:
@@ -63,7 +65,7 @@ class Processes:
 
     def submit(self, runnable: Runnable) -> None:
         """Hand one runnable to a free worker."""
-        self._running.add(self._pool.submit(_execute, self._root, runnable))
+        self._running.add(self._pool.submit(_execute, self._root, runnable, runnable.description()))
 
     def next_finished(self) -> str:
         """Wait for any worker."""
@@ -78,9 +80,9 @@ class Processes:
 
 
 @contextmanager
-def executor(store: Store, jobs: int) -> Iterator[Executor]:
-    """Yield an engine of `jobs` slots and leave no process behind."""
-    if jobs == 1:
+def executor(store: Store, jobs: int, example: Runnable) -> Iterator[Executor]:
+    """Yield an engine of `jobs` slots, or of one where workers cannot be sent `example`; leave no process behind."""
+    if jobs == 1 or not _can_be_sent(example):
         yield Inline(store)
         return
     pool = Processes(store, jobs)
@@ -90,15 +92,26 @@ def executor(store: Store, jobs: int) -> Iterator[Executor]:
         pool.close()
 
 
-def execute_into(store: Store, runnable: Runnable) -> Run:
-    """Execute one runnable and store it."""
+def _can_be_sent(runnable: Runnable) -> bool:
+    """Tell whether a runnable, which may hold classes of the user's script, can travel to another process."""
+    from loky.backend.reduction import dumps  # what submitting does
+
+    try:
+        dumps(runnable)
+    except Exception:  # noqa: BLE001 - the user's own objects may raise anything
+        return False
+    return True
+
+
+def execute_into(store: Store, runnable: Runnable, description: Mapping[str, Any]) -> Run:
+    """Execute one runnable and store it under its description, which is taken where the source of scripts is at hand."""
     started = time.process_time()
     outcome = runnable.execute()
-    return store.put(runnable.id, runnable.description(), outcome, time.process_time() - started)
+    return store.put(identity(description), description, outcome, time.process_time() - started)
 
 
-def _execute(root: Path, runnable: Runnable) -> str:
-    return execute_into(_opened(root), runnable).id
+def _execute(root: Path, runnable: Runnable, description: Mapping[str, Any]) -> str:
+    return execute_into(_opened(root), runnable, description).id
 
 
 @lru_cache(maxsize=1)
