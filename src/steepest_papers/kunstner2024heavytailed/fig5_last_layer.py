@@ -139,7 +139,7 @@ CLAIMS = (
 
 FIGURE = Figure(
     id="fig5",
-    title="Last layer of a frozen transformer on Wikipedia text, eight optimizers",
+    title="Last layer of a frozen transformer on real text, eight optimizers",
     statement=(
         "Training only the head of a random one-layer transformer shows the same gap. What separates the methods is the "
         "direction of the step (sign against gradient); normalising its length or adding momentum matters less."
