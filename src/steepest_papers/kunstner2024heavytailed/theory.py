@@ -70,7 +70,7 @@ FIGURE = Figure(
         "exponentially, at one rate for all classes, under sign descent."
     ),
     scales={
-        "smoke": TheorySizes(classes=5, levels=6, vocabulary=1_000),
+        "smoke": TheorySizes(classes=5, levels=5, vocabulary=1_000),
         "laptop": TheorySizes(),
         "paper": TheorySizes(classes=100, vocabulary=100_000),
     },
