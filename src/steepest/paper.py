@@ -25,8 +25,6 @@ from steepest.verdict import Claim, Finding, Verdict, judge
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
-SCALES = ("smoke", "laptop", "paper")
-
 
 class Settings(Component):
     """The sizes of a figure's experiment at one scale."""

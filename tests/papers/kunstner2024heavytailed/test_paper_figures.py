@@ -15,7 +15,7 @@ from steepest.data.synthetic import HeavyTailedLabels
 from steepest.experiment import Calculation, Spec
 from steepest.lab import Lab
 from steepest.machine import SECONDS_PER_LOGIT, gemm_rate
-from steepest.paper import SCALES, Figure
+from steepest.paper import Figure
 from steepest.problems import LastLayer
 from steepest.runner import cpu_seconds_left
 from steepest.sweep import Calculations, Sweep
@@ -23,6 +23,8 @@ from steepest.verdict import MIN_SEEDS
 from steepest_papers.kunstner2024heavytailed import PAPER
 from steepest_papers.kunstner2024heavytailed.fig5_last_layer import horizon
 from steepest_papers.kunstner2024heavytailed.optimizers import MAIN
+
+SCALES = ("smoke", "laptop", "paper")
 
 FIGURES = {figure.id: figure for figure in PAPER.figures}
 LINEAR = ("fig4", "alternatives", "fig4-larger")
