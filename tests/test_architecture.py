@@ -88,7 +88,8 @@ MAY_IMPORT = {
     "steepest.problems": {"steepest.data", "steepest.errors", "steepest.models", "steepest.spec"},
     "steepest.files": set(),
     "steepest.store": {"steepest", "steepest.errors", "steepest.files"},
-    "steepest.train": {"steepest.problems"},
+    "steepest.distributed": set(),
+    "steepest.train": {"steepest", "steepest.distributed", "steepest.problems"},
     "steepest.machine": {"steepest.problems"},
 }
 # Shells around the rest: nobody imports them, except those named.

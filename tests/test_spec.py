@@ -86,6 +86,10 @@ CHANGES = [
     {"probes": (CurvatureByClass(at=(0,)),)},
     {"probes": (CurvatureByClass(at=(1,)),)},
     {"threads": 2},
+    {"every": 2},
+    {"l2": 0.1},
+    {"device": "mps"},
+    {"weighting": "logit-adjusted"},
 ]
 
 
@@ -197,7 +201,7 @@ def test_descriptions_name_classes_and_functions_and_unpack_collections() -> Non
 
 def test_a_method_builds_the_optimizer_with_its_options() -> None:
     w = torch.zeros(2, requires_grad=True)
-    optimizer = Method(SignDescent, momentum=0.9).build([w], lr=0.25)
+    optimizer = Method(SignDescent, momentum=0.9).build({"w": w}, lr=0.25)
     assert isinstance(optimizer, SignDescent)
     assert {k: optimizer.defaults[k] for k in ("lr", "momentum", "order")} == {
         "lr": 0.25,

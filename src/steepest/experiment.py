@@ -8,20 +8,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
 
-import numpy as np
-import pyarrow as pa
 import torch
 from pydantic import AfterValidator, Field, SerializeAsAny
 
-from steepest.data.frequency import FrequencyGroups, frequency_groups, loss_by_group
-from steepest.problems.base import Params, Problem, Task, Work
+from steepest.checkpoint import Checkpoint
+from steepest.errors import UsageError
+from steepest.problems.base import Problem, Task, Work
+from steepest.record import Probe, Recorder
 from steepest.spec import Component, Method, describe, identity, kind
 from steepest.store import Outcome
-from steepest.train import Event, Weighting, loss_by_class, mean_loss, train
+from steepest.train import Weighting, adjust_logits, train
 
 
 def _learning_rate(value: float) -> float:
@@ -30,26 +31,15 @@ def _learning_rate(value: float) -> float:
     return value
 
 
+def _device(name: str) -> str:
+    try:
+        torch.device(name)
+    except RuntimeError:
+        raise ValueError(f"{name!r} is not a device; give cpu, cuda or mps") from None
+    return name
+
+
 LearningRate = Annotated[float, AfterValidator(_learning_rate)]
-
-
-class Probe(Component):
-    """Something measured along a run at chosen steps; its rows become the run's table `name`.
-
-    Args:
-        at: the numbers of updates at which it measures.
-    """
-
-    at: tuple[int, ...]
-
-    @property
-    def name(self) -> str:
-        """Return the name of the table."""
-        return type(self).__name__.lower()
-
-    def measure(self, task: Task, params: Params) -> Mapping[str, np.ndarray]:
-        """Return columns of equal length, measured at `params`."""
-        raise NotImplementedError(f"{type(self).__name__} must implement measure(task, params)")
 
 
 class Spec(Component):
@@ -66,7 +56,12 @@ class Spec(Component):
         by_class: record the loss of every class at every step too.
         probes: further measurements at chosen steps.
         threads: torch threads; part of the identity, since the number of threads changes the last bits.
+        every: updates between two rows of the curves; None records at every step.
+        l2: λ of a penalty λ/2 ‖w‖² in the objective.
+        device: `cpu`, or a GPU as torch names it.
     """
+
+    added: ClassVar[Mapping[str, Any]] = {"every": None, "l2": 0.0, "device": "cpu"}
 
     problem: SerializeAsAny[Problem]
     method: Method
@@ -78,6 +73,9 @@ class Spec(Component):
     by_class: bool = False
     probes: tuple[SerializeAsAny[Probe], ...] = ()
     threads: Annotated[int, Field(ge=1)] = 1
+    every: Annotated[int, Field(ge=1)] | None = None
+    l2: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    device: Annotated[str, AfterValidator(_device)] = "cpu"
 
     @cached_property
     def id(self) -> str:
@@ -86,16 +84,26 @@ class Spec(Component):
 
     def work(self) -> Work:
         """Return the cost of the run."""
-        step = self.problem.work()
-        return Work(step.flops * (self.steps + 1), step.logits * (self.steps + 1))
+        training = self.problem.work().times(self.steps)
+        return Work(*map(sum, zip(training, self.problem.evaluation(), strict=True)))
 
-    def execute(self) -> Outcome:
-        """Train, and return curves, facts and probe tables. The same spec gives the same bytes."""
+    def execute(self, checkpoint: Path | None = None) -> Outcome:
+        """Train, and return curves, facts and probe tables. The same spec gives the same bytes.
+
+        Args:
+            checkpoint: a file that keeps the state of a run that is read in batches; a run that finds it goes on there
+                and ends with the same bytes.
+        """
         with pinned_threads(self.threads):
-            task = self.problem.setup(self.seed)
-            recorder = _Recorder(task, self)
-            optimizer = self.method.build(task.params.values(), self.lr)
-            for event in train(task, optimizer, self.steps, self.weighting):
+            task = _on_device(self.problem.setup(self.seed), self.device)
+            if self.weighting == "logit-adjusted":
+                adjust_logits(task)
+            recorder = Recorder(task, self)
+            optimizer = self.method.build(task.params, self.lr)
+            saved = Checkpoint(checkpoint if task.batches else None, task.params, optimizer, recorder)
+            start = saved.restore()
+            for event in train(task, optimizer, self.steps, self.weighting, l2=self.l2, start=start):
+                saved.save_if_due(event.step)
                 recorder.see(event)
             return recorder.outcome()
 
@@ -131,7 +139,7 @@ class Calculation:
         """Return a nominal cost: calculations take about a second."""
         return Work(flops=5e10, logits=0.0)
 
-    def execute(self) -> Outcome:
+    def execute(self, checkpoint: Path | None = None) -> Outcome:  # noqa: ARG002 - too short for one
         """Call the function."""
         seed = {} if self.seed is None else {"seed": self.seed}
         with pinned_threads(1):
@@ -143,68 +151,6 @@ class Calculation:
 Runnable = Spec | Calculation
 
 
-class _Recorder:
-    """Collects the events of one run."""
-
-    def __init__(self, task: Task, spec: Spec) -> None:
-        self.task, self.spec = task, spec
-        self.counts = task.class_counts.numpy()
-        self.groups: FrequencyGroups | None = frequency_groups(self.counts, spec.groups) if spec.groups else None
-        self.steps: list[int] = []
-        self.losses: list[float] = []
-        self.objectives: list[float] = []
-        self.classes: list[np.ndarray] = []
-        self.probed: dict[str, list[Mapping[str, np.ndarray]]] = {probe.name: [] for probe in spec.probes}
-
-    def see(self, event: Event) -> None:
-        self.steps.append(event.step)
-        self.losses.append(mean_loss(self.task, event.losses))
-        self.objectives.append(event.objective)
-        if self.groups or self.spec.by_class:
-            self.classes.append(loss_by_class(self.task, event.losses).numpy())
-        for probe in self.spec.probes:
-            if event.step in probe.at:
-                columns = probe.measure(self.task, event.params)
-                rows = len(next(iter(columns.values())))
-                self.probed[probe.name].append({"step": np.full(rows, event.step, np.int32), **columns})
-
-    def outcome(self) -> Outcome:
-        finite = math.isfinite(self.objectives[-1])
-        facts = {
-            "initial_loss": self.losses[0],
-            "final_loss": self.losses[-1] if finite else None,
-            "initial_objective": self.objectives[0],
-            "final_objective": self.objectives[-1] if finite else None,
-            "last_step": self.steps[-1],
-        }
-        probed = {name: _table(_stacked(rows)) for name, rows in self.probed.items() if rows}
-        return Outcome("done" if finite else "diverged", facts, {"curves": self._curves()} | probed)
-
-    def _curves(self) -> pa.Table:
-        columns: dict[str, np.ndarray] = {"step": np.array(self.steps, np.int32), "loss": np.array(self.losses)}
-        if self.spec.weighting != "none":
-            columns["objective"] = np.array(self.objectives)
-        if self.groups:
-            columns["group"] = loss_by_group(np.stack(self.classes), self.counts, self.groups)
-        if self.spec.by_class:
-            columns["class"] = np.stack(self.classes).astype(str(self.task.weights.dtype).removeprefix("torch."))
-        return _table(columns)
-
-
-def _stacked(rows: list[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
-
-
-def _table(columns: Mapping[str, np.ndarray]) -> pa.Table:
-    return pa.table({name: _column(values) for name, values in columns.items()})
-
-
-def _column(values: np.ndarray) -> pa.Array:
-    if values.ndim == 1:
-        return pa.array(values)
-    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
-
-
 @contextmanager
 def pinned_threads(count: int) -> Iterator[None]:
     """Run with `count` torch threads and put the former number back."""
@@ -214,3 +160,14 @@ def pinned_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _on_device(task: Task, device: str) -> Task:
+    """Return the task with its params on `device`; batches follow their params."""
+    if device == "cpu":
+        return task
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise UsageError(f"device={device}: no GPU is available here; give device=cpu, or --set device=cpu to a figure")
+    if task.batches is None:
+        raise UsageError(f"device={device}: this problem is read at once and stays on the CPU; give device=cpu")
+    return replace(task, params={name: p.detach().to(device).requires_grad_() for name, p in task.params.items()})

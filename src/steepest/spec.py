@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -128,10 +128,14 @@ class Method:
         version = getattr(self.optimizer, "version", 1)
         return kind(self.optimizer) | {"version": version, "options": describe(self.options)}
 
-    def build(self, params: Iterable[Tensor], lr: float) -> Optimizer:
-        """Return the optimizer over `params` at learning rate `lr`."""
+    def build(self, params: Mapping[str, Tensor], lr: float) -> Optimizer:
+        """Return the optimizer over named `params` at learning rate `lr`.
+
+        Names go along, as torch's optimizers allow, to those that say `named = True`: they treat some params differently.
+        """
         make: Any = self.optimizer
-        optimizer: Optimizer = make(params, lr=lr, **self.options)
+        given = params.items() if getattr(make, "named", False) else params.values()
+        optimizer: Optimizer = make(list(given), lr=lr, **self.options)
         return optimizer
 
 

@@ -5,6 +5,7 @@
     STORE/runs/ID/*.parquet          curves and tables
     STORE/runs/ID/*.safetensors      tensors, where a run keeps any
     STORE/runs/ID/result.json        state, facts, environment, digest of every file and of itself; written last
+    STORE/checkpoints/ID.safetensors a long run under way, from which it goes on
 
 A run is written under a temporary name, synced, and renamed, so a reader sees all of it or nothing. Several processes
 and machines may write at once: the first rename wins, and the loser's copy, which holds the same numbers, is dropped.
@@ -189,6 +190,10 @@ class Store:
         if run is None:
             raise StoreError(f"run {identity} cannot be read back; {_mend(self.runs / identity)}")
         return run
+
+    def checkpoint(self, identity: str) -> Path:
+        """Return the file that keeps the state of a run under way."""
+        return self.root / "checkpoints" / f"{identity}.safetensors"
 
     def append(self, name: str, record: Mapping[str, Any]) -> None:
         """Append one record to the log `name` of the store; a half-written last line is ignored by `read_log`."""

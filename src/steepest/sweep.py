@@ -18,8 +18,9 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import AfterValidator, Field, PrivateAttr, SerializeAsAny
 
 from steepest.errors import UsageError
-from steepest.experiment import Probe, Runnable, Spec
+from steepest.experiment import Runnable, Spec
 from steepest.problems.base import Problem
+from steepest.record import Probe
 from steepest.spec import Component, Method
 from steepest.store import Run
 from steepest.train import Weighting
@@ -103,6 +104,9 @@ class Sweep(Component):
         extend: how many times a grid may grow at an edge.
         by_class: record the loss of every class.
         probes: further measurements in every run.
+        every: updates between two rows of the curves; None records every step.
+        l2: λ of a penalty λ/2 ‖w‖² in the objective.
+        device: where the params live.
     """
 
     problem: SerializeAsAny[Problem]
@@ -115,6 +119,9 @@ class Sweep(Component):
     extend: Annotated[int, Field(ge=0)] = 3
     by_class: bool = False
     probes: tuple[SerializeAsAny[Probe], ...] = ()
+    every: Annotated[int, Field(ge=1)] | None = None
+    l2: float = 0.0
+    device: str = "cpu"
     _specs: dict[tuple[Method, float, int], Spec] = PrivateAttr(default_factory=dict)
 
     def spec(self, method: Method, exponent: float, seed: int) -> Spec:
@@ -131,6 +138,9 @@ class Sweep(Component):
                 groups=self.groups,
                 by_class=self.by_class,
                 probes=self.probes,
+                every=self.every,
+                l2=self.l2,
+                device=self.device,
             )
         return self._specs[key]
 

@@ -20,4 +20,4 @@ def test_a_problem_without_its_two_methods_says_which() -> None:
 
 def test_all_problems_are_problems() -> None:
     assert all(issubclass(problem, Problem) for problem in (LastLayer, SoftmaxRegression, WeightedQuadratic))
-    assert Work(flops=1.0, logits=2.0) == (1.0, 2.0)
+    assert Work(flops=1.0, logits=2.0).times(3) == (3.0, 6.0, 0.0)

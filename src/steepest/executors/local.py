@@ -16,9 +16,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
+from steepest import distributed
 from steepest.experiment import Runnable
 from steepest.spec import identity
-from steepest.store import Run, Store
+from steepest.store import Store
 
 
 class Executor(Protocol):
@@ -47,9 +48,9 @@ class Inline:
         self._queue.append(runnable)
 
     def next_finished(self) -> str:
-        """Execute the oldest queued runnable."""
+        """Execute the oldest queued runnable, together with the other processes that `torchrun` may have started."""
         runnable = self._queue.pop(0)
-        return execute_into(self._store, runnable, runnable.description()).id
+        return execute_into(self._store, runnable, runnable.description())
 
 
 class Processes:
@@ -103,15 +104,23 @@ def _can_be_sent(runnable: Runnable) -> bool:
     return True
 
 
-def execute_into(store: Store, runnable: Runnable, description: Mapping[str, Any]) -> Run:
-    """Execute one runnable and store it under its description, which is taken where the source of scripts is at hand."""
+def execute_into(store: Store, runnable: Runnable, description: Mapping[str, Any]) -> str:
+    """Execute one runnable, store it under its description and return its id.
+
+    The description is taken where the source of scripts is at hand. Of several processes the first stores.
+    """
+    name = identity(description)
     started = time.process_time()
-    outcome = runnable.execute()
-    return store.put(identity(description), description, outcome, time.process_time() - started)
+    outcome = runnable.execute(store.checkpoint(name))
+    if distributed.rank() == 0:
+        store.put(name, description, outcome, time.process_time() - started)
+        store.checkpoint(name).unlink(missing_ok=True)
+    distributed.wait()
+    return name
 
 
 def _execute(root: Path, runnable: Runnable, description: Mapping[str, Any]) -> str:
-    return execute_into(_opened(root), runnable, description).id
+    return execute_into(_opened(root), runnable, description)
 
 
 @lru_cache(maxsize=1)

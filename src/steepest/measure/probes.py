@@ -14,9 +14,9 @@ from pydantic import Field
 from torch import Tensor
 
 from steepest.data.frequency import frequency_groups
-from steepest.experiment import Probe
 from steepest.measure.curvature import gradient_norm_by_class, hessian_block_traces, hessian_trace_by_class
 from steepest.problems.base import Params, Task
+from steepest.record import Probe
 
 BAND = (0.05, 0.5, 0.95)
 

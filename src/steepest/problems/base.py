@@ -1,27 +1,99 @@
 """What a problem is: data, model and loss, with the class of each example.
 
 A *problem* is a frozen description; `setup(seed)` makes its *task*, the tensors themselves. Training, the mean loss, the
-class-weighted loss and the loss by class all read the one vector `task.loss_by_example(params)`.
+class-weighted loss and the loss by class all read the same per-example losses ℓ_i, from the same forward pass.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 from steepest.spec import Component
 
 Params = Mapping[str, Tensor]
+Objective = Callable[[Params, Tensor, Tensor, int], tuple[Tensor, Tensor]]
+
+
+def derived_seed(*numbers: int) -> int:
+    """Return a seed that differs for different numbers: 32 bits of a SHA-256, all that torch's CPU generator uses.
+
+    >>> derived_seed(0, 1) == derived_seed(0, 1), derived_seed(0, 1) == derived_seed(1, 0)
+    (True, False)
+    """
+    return int.from_bytes(hashlib.sha256(repr(numbers).encode()).digest()[:4], "big")
 
 
 class Work(NamedTuple):
-    """What one full-batch step costs: floating-point operations in matrix products, and logits pushed through the loss."""
+    """What one step costs: floating-point operations in matrix products, logits pushed through the loss, and the rest.
+
+    Attributes:
+        flops: of matrix products and convolutions.
+        logits: pushed through the loss.
+        touched: numbers read or written by everything else (activations, optimizer), where that counts.
+    """
 
     flops: float
     logits: float
+    touched: float = 0.0
+
+    def times(self, count: float) -> Work:
+        """Return the cost of `count` such steps."""
+        return Work(*(count * part for part in self))
+
+
+@dataclass(frozen=True)
+class Batches:
+    """How a task is read that does not go through the model at once: item by item, in chunks.
+
+    An item is what is read together: an image with its label, or a window of text with the next token of each position.
+    The examples of item j are j·e … (j+1)·e − 1 among the task's classes.
+
+    Attributes:
+        objective: (params, items (b,), weights (b·e,), key) → Σ_i w_i ℓ_i, differentiable, and ℓ (b·e,), detached. The
+            key fixes the dropout noise.
+        losses: (params, items) → ℓ (b·e,), without gradient and dropout.
+        num_items: number of items.
+        examples_per_item: e.
+        per_chunk: items in one forward pass.
+        per_update: items in an update; None takes all, which is gradient descent without noise.
+        seed: of the order in which items are read, drawn anew for every epoch; None keeps the order.
+        noisy: whether `objective` has dropout, so that its losses are not those of evaluation.
+    """
+
+    objective: Objective
+    losses: Callable[[Params, Tensor], Tensor]
+    num_items: int
+    examples_per_item: int
+    per_chunk: int
+    per_update: int | None
+    seed: int | None
+    noisy: bool = False
+
+    def items(self, update: int) -> Tensor:
+        """Return the items of update number `update`, counted from 0: the next ones of an endless row of epochs."""
+        if self.per_update is None:
+            return torch.arange(self.num_items)
+        positions = torch.arange(update * self.per_update, (update + 1) * self.per_update)
+        epochs = positions // self.num_items
+        parts = [self._order(epoch)[positions[epochs == epoch] % self.num_items] for epoch in torch.unique(epochs).tolist()]
+        return torch.cat(parts)
+
+    def examples(self, items: Tensor) -> Tensor:
+        """Return the examples of some items, shape (b·e,)."""
+        e = self.examples_per_item
+        return (items[:, None] * e + torch.arange(e)).flatten()
+
+    def _order(self, epoch: int) -> Tensor:
+        if self.seed is None:
+            return torch.arange(self.num_items)
+        generator = torch.Generator().manual_seed(derived_seed(self.seed, epoch))
+        return torch.randperm(self.num_items, generator=generator)
 
 
 @dataclass(frozen=True)
@@ -35,6 +107,9 @@ class Task:
         class_counts: n_k, shape (c,); a measure π_k where the problem has no integer counts. A class may be absent.
         weights: share of each example in the mean loss, shape (n,), summing to 1.
         inputs: X of an affine task, shape (n, d), for probes that need it; None elsewhere.
+        batches: how examples are read in chunks and mini-batches; None where one forward pass takes all.
+        held_out: the same model on data that is not trained on, or None.
+        output_bias: name of the param that is added to the logits, or None.
     """
 
     params: dict[str, Tensor]
@@ -43,6 +118,48 @@ class Task:
     class_counts: Tensor
     weights: Tensor
     inputs: Tensor | None = None
+    batches: Batches | None = None
+    held_out: Task | None = None
+    output_bias: str | None = None
+
+
+def batched_task(
+    params: dict[str, Tensor],
+    batches: Batches,
+    classes: Tensor,
+    num_classes: int,
+    *,
+    held_out: Task | None = None,
+    output_bias: str | None = None,
+) -> Task:
+    """Return the task of a model that is read in chunks.
+
+    Args:
+        params: the model at initialisation.
+        batches: how it is read.
+        classes: class of each example, shape (items, e) or (items·e,).
+        num_classes: c.
+        held_out: validation data.
+        output_bias: name of the param that is added to the logits.
+    """
+    y = classes.flatten()
+    if len(y) != batches.num_items * batches.examples_per_item:
+        raise ValueError(f"{len(y)} classes do not fit {batches.num_items} items of {batches.examples_per_item}")
+
+    def loss_by_example(at: Params) -> Tensor:
+        chunks = torch.split(torch.arange(batches.num_items), batches.per_chunk)
+        return torch.cat([batches.losses(at, items).cpu() for items in chunks])
+
+    return Task(
+        params={name: value.requires_grad_() for name, value in params.items()},
+        loss_by_example=loss_by_example,
+        classes=y,
+        class_counts=torch.bincount(y, minlength=num_classes),
+        weights=torch.full((len(y),), 1 / len(y)),
+        batches=batches,
+        held_out=held_out,
+        output_bias=output_bias,
+    )
 
 
 class Problem(Component):
@@ -53,5 +170,9 @@ class Problem(Component):
         raise NotImplementedError(f"{type(self).__name__} must implement setup(seed)")
 
     def work(self) -> Work:
-        """Return the cost of one step."""
+        """Return the cost of one update."""
         raise NotImplementedError(f"{type(self).__name__} must implement work()")
+
+    def evaluation(self) -> Work:
+        """Return the cost of what a run evaluates beside its updates: by default one more pass, at the last step."""
+        return self.work()

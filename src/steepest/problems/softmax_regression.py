@@ -58,6 +58,7 @@ def affine_task(X: Tensor, y: Tensor, num_classes: int, params: dict[str, Tensor
         class_counts=torch.bincount(y, minlength=num_classes),
         weights=torch.full((len(y),), 1 / len(y), dtype=X.dtype),
         inputs=X,
+        output_bias="b" if "b" in params else None,
     )
 
 

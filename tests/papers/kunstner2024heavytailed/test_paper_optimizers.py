@@ -62,7 +62,7 @@ def test_at_the_papers_size_the_grid_surrounds_the_papers_rate(method: Method) -
 def change_of_logits(method: Method, dimension: int, lr: float) -> float:
     """Return the largest change of a logit in the first step on inputs of mean ½."""
     task = SoftmaxRegression(data=HeavyTailedLabels(m=4, dimension=dimension), bias=False, init="zero").setup(0)
-    optimizer = method.build(task.params.values(), lr)
+    optimizer = method.build(task.params, lr)
     losses = task.loss_by_example(task.params)
     (losses @ task.weights).backward()
     optimizer.step()

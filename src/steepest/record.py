@@ -1,0 +1,198 @@
+"""What a run records: curves of the loss, by frequency group and by class, facts, and tables of probes.
+
+A run that reads all examples at every step records every step. One that reads mini-batches has a row every so often:
+
+    first and last row    the losses of all training examples, evaluated there
+    rows between          means over the examples visited since the row before, from the training passes themselves
+
+With dropout the training passes are noisy, and every row is evaluated, with dropout off. (The code released with Kunstner
+et al. 2024 leaves dropout on in evaluation.) Rows of held-out data are evaluated.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from steepest import distributed
+from steepest.data.frequency import frequency_groups, loss_by_group
+from steepest.problems.base import Params, Task
+from steepest.spec import Component
+from steepest.store import Outcome
+from steepest.train import Event, evaluate, example_weights, loss_by_class, mean_loss, objective_value
+
+if TYPE_CHECKING:
+    from steepest.experiment import Spec
+
+
+class Probe(Component):
+    """Something measured along a run at chosen steps; its rows become the run's table `name`.
+
+    Args:
+        at: the numbers of updates at which it measures.
+    """
+
+    at: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """Return the name of the table."""
+        return type(self).__name__.lower()
+
+    def measure(self, task: Task, params: Params) -> Mapping[str, np.ndarray]:
+        """Return columns of equal length, measured at `params`."""
+        raise NotImplementedError(f"{type(self).__name__} must implement measure(task, params)")
+
+
+class Row(NamedTuple):
+    """One row of the curves: losses by class where they are needed, shape (c,), else empty."""
+
+    step: int
+    loss: float
+    objective: float
+    classes: np.ndarray
+    held_out_loss: float
+    held_out_classes: np.ndarray
+
+
+NOTHING = np.zeros(0)
+
+
+class Recorder:
+    """Collects the events of one run.
+
+    Attributes:
+        rows: of the curves.
+        tally: sum of losses and number of examples by class since the last row, shape (2, c).
+    """
+
+    def __init__(self, task: Task, spec: Spec) -> None:
+        self.task, self.spec = task, spec
+        self.counts = task.class_counts.numpy()
+        self.groups = frequency_groups(self.counts, spec.groups) if spec.groups else None
+        self.rows: list[Row] = []
+        self.tally = torch.zeros(2, len(self.counts), dtype=torch.float64)
+        self.probed: dict[str, list[Mapping[str, np.ndarray]]] = {probe.name: [] for probe in spec.probes}
+
+    def see(self, event: Event) -> None:
+        """Count an event, and add a row where one is due."""
+        if event.examples is not None:
+            self._count(event.examples, event.losses)
+        for probe in self.spec.probes:
+            if event.step in probe.at:
+                columns = probe.measure(self.task, event.params)
+                rows = len(next(iter(columns.values())))
+                self.probed[probe.name].append({"step": np.full(rows, event.step, np.int32), **columns})
+        if event.step % (self.spec.every or 1) == 0 or event.step == self.spec.steps or not _is_finite(event):
+            self.rows.append(self._row(event))
+            self.tally.zero_()
+
+    def _count(self, examples: Tensor, losses: Tensor) -> None:
+        classes = self.task.classes[examples]
+        self.tally[0].index_add_(0, classes, losses.double())
+        self.tally[1].index_add_(0, classes, torch.ones(len(classes), dtype=torch.float64))
+
+    def _row(self, event: Event) -> Row:
+        losses = event.losses if event.examples is None else None
+        objective = event.objective
+        if self._must_evaluate(event):
+            losses = evaluate(self.task, event.params)
+            shares = example_weights(self.task, self.spec.weighting)
+            objective = objective_value(self.task, losses, shares, self.spec.l2)
+        if losses is None:
+            total, count = distributed.total(self.tally)
+            loss, classes = float(total.sum() / count.sum()), (total / count).numpy()
+        else:
+            loss, classes = mean_loss(self.task, losses), self._classes(self.task, losses)
+        return Row(event.step, loss, objective, classes if self._by_class else NOTHING, *self._held_out(event.params))
+
+    def _must_evaluate(self, event: Event) -> bool:
+        batches = self.task.batches
+        if batches is None or event.step == self.spec.steps or not _is_finite(event):
+            return False
+        return batches.noisy or (event.examples is not None and event.step == 0)
+
+    @property
+    def _by_class(self) -> bool:
+        return self.groups is not None or self.spec.by_class
+
+    def _classes(self, task: Task, losses: Tensor) -> np.ndarray:
+        return loss_by_class(task, losses).numpy() if self._by_class else NOTHING
+
+    def _held_out(self, params: Params) -> tuple[float, np.ndarray]:
+        task = self.task.held_out
+        if task is None:
+            return math.nan, NOTHING
+        losses = evaluate(task, params)
+        return mean_loss(task, losses), self._classes(task, losses)
+
+    def outcome(self) -> Outcome:
+        """Return state, facts and tables of the run."""
+        first, last = self.rows[0], self.rows[-1]
+        finite = math.isfinite(last.objective)
+        facts = {
+            "initial_loss": first.loss,
+            "final_loss": last.loss if finite else None,
+            "initial_objective": first.objective,
+            "final_objective": last.objective if finite else None,
+            "last_step": last.step,
+        }
+        probed = {name: _table(_stacked(rows)) for name, rows in self.probed.items() if rows}
+        return Outcome("done" if finite else "diverged", facts, {"curves": _table(dict(self._curves()))} | probed)
+
+    def _curves(self) -> Iterator[tuple[str, np.ndarray]]:
+        columns = {
+            name: np.array(values) for name, values in zip(Row._fields, zip(*self.rows, strict=True), strict=True)
+        }
+        yield "step", columns["step"].astype(np.int32)
+        yield "loss", columns["loss"]
+        if self.spec.weighting != "none" or self.spec.l2:
+            yield "objective", columns["objective"]
+        if self.groups:
+            yield "group", loss_by_group(columns["classes"], self.counts, self.groups)
+        if self.spec.by_class:
+            yield "class", columns["classes"].astype(str(self.task.weights.dtype).removeprefix("torch."))
+        if self.task.held_out is not None:
+            yield "held_out_loss", columns["held_out_loss"]
+            if self.groups:
+                counts = self.task.held_out.class_counts.numpy()
+                yield "held_out_group", loss_by_group(columns["held_out_classes"], counts, self.groups)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return rows and tally as tensors, for a checkpoint."""
+        columns = zip(Row._fields, zip(*self.rows, strict=True), strict=True) if self.rows else ()
+        rows = {f"row.{name}": torch.from_numpy(np.array(values, dtype=np.float64)) for name, values in columns}
+        return rows | {"tally": self.tally}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what `state()` gave."""
+        self.tally.copy_(state["tally"])
+        columns = [state[f"row.{name}"].numpy() for name in Row._fields if f"row.{name}" in state]
+        self.rows = [
+            Row(int(step), float(loss), float(objective), classes, float(held_out_loss), held_out_classes)
+            for step, loss, objective, classes, held_out_loss, held_out_classes in zip(*columns, strict=True)
+        ]
+
+
+def _is_finite(event: Event) -> bool:
+    return math.isfinite(event.objective)
+
+
+def _stacked(rows: list[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
+
+
+def _table(columns: Mapping[str, Any]) -> pa.Table:
+    return pa.table({name: _column(values) for name, values in columns.items()})
+
+
+def _column(values: np.ndarray) -> pa.Array:
+    if values.ndim == 1:
+        return pa.array(values)
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), values.shape[1])
