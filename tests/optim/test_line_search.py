@@ -166,6 +166,23 @@ def test_state_dict_round_trip_continues_with_the_same_bits():
     assert torch.equal(straight, resumed)
 
 
+def test_the_state_is_made_of_numbers():
+    w = nn.Parameter(START.clone())
+    optimizer = LineSearchGD([w])
+    optimizer.step(closure_for(w))
+    assert [type(value) for state in optimizer.state_dict()["state"].values() for value in state.values()] == [float]
+
+
+def test_parameters_with_names_step_as_those_without():
+    plain, named = nn.Parameter(START.clone()), nn.Parameter(START.clone())
+    without, with_names = LineSearchGD([plain]), LineSearchGD({"w": named}.items())
+    for _ in range(5):
+        without.step(closure_for(plain))
+        with_names.step(closure_for(named))
+    assert torch.equal(plain, named)
+    assert with_names.param_groups[0]["param_names"] == ["w"]
+
+
 def test_parameters_without_gradient_stay():
     w, unused = nn.Parameter(START.clone()), nn.Parameter(torch.ones(2))
     optimizer = LineSearchGD([unused, w])

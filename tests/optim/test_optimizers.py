@@ -4,230 +4,20 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from optim.optimizer_records import RECORDS, SIZE, cut, feed, flat, parameters, random_gradients, relative_error
 from torch import Tensor, nn
 
 from steepest.norms import l2_norm
-from steepest.optim import AdaGrad, Adam, GradientDescent, NormalizedGD, RescaledSignDescent, SignDescent
-from steepest.optim.adagrad import adagrad_
-from steepest.optim.adam import adam_
-from steepest.optim.gradient_descent import gradient_descent_
-from steepest.optim.normalized import normalized_gd_
-from steepest.optim.rescaled_sign import rescaled_sign_descent_
-from steepest.optim.sign import sign_descent_
-
-SHAPES = [(3,), (4, 5), (2, 3, 2), ()]
-SIZE = sum(math.prod(shape) for shape in SHAPES)
-
-
-# ---- the equations, once more, in numpy: one flat vector, a given sequence of gradients -----------------------------
-
-
-def heavy_ball(direction, w, gradients, lr, momentum=0.0):
-    b = 0.0
-    for g in gradients:
-        b = momentum * b + direction(g)
-        w = w - lr * b
-    return w
-
-
-def signum(w, gradients, lr, momentum):
-    m = 0.0
-    for g in gradients:
-        m = momentum * m + (1 - momentum) * g
-        w = w - lr * np.sign(m)
-    return w
-
-
-def adam(w, gradients, lr, beta1=0.9, beta2=0.999, eps=1e-8):
-    m = v = 0.0
-    for t, g in enumerate(gradients, start=1):
-        m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g**2
-        w = w - lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + eps)
-    return w
-
-
-def adagrad(w, gradients, lr, eps=1e-10):
-    s = 0.0
-    for g in gradients:
-        s = s + g**2
-        w = w - lr * g / (np.sqrt(s) + eps)
-    return w
-
-
-descend = partial(heavy_ball, lambda g: g)
-descend_normalized = partial(heavy_ball, lambda g: g / np.sqrt(np.sum(g**2)))
-descend_sign = partial(heavy_ball, np.sign)
-descend_rescaled = partial(heavy_ball, lambda g: np.sum(np.abs(g)) * np.sign(g))
-
-
-# ---- one record per optimizer ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Record:
-    """`by_hand`: the parameters (1, 1) after the first and the second step with gradient (3, −4) and lr 0.1."""
-
-    make: Callable[..., Any]
-    reference: Callable[..., Any]
-    rule: Callable[..., None]
-    by_hand: tuple[tuple[float, float], tuple[float, float]]
-    options: dict[str, Any]
-    state: tuple[str, ...] = ()
-    in_torch: Callable[..., Any] | None = None
-    lr: float = 0.01
-
-
-def with_momentum_buffer(rule, **options):
-    """Gives the heavy-ball rules the signature rule(params, grads, state tensors by name, step number, lr)."""
-
-    def step(w, g, state, t, lr):
-        rule(w, g, state.get("momentum_buffer", [None] * len(w)), lr, **options)
-
-    return step
-
-
-def rule_of_adam(beta1):
-    def step(w, g, state, t, lr):
-        adam_(w, g, state["exp_avg"], state["exp_avg_sq"], t, lr, betas=(beta1, 0.999))
-
-    return step
-
-
-def rule_of_adagrad(w, g, state, t, lr):
-    adagrad_(w, g, state["sum"], lr)
-
-
-HALF = {"momentum": 0.5}
-BUFFER = ("momentum_buffer",)
-MOMENTS = ("exp_avg", "exp_avg_sq")
-
-RECORDS = {
-    "gd": Record(
-        GradientDescent,
-        descend,
-        with_momentum_buffer(gradient_descent_),
-        ((0.7, 1.4), (0.4, 1.8)),
-        {},
-        (),
-        torch.optim.SGD,
-    ),
-    "gd+m": Record(
-        GradientDescent,
-        descend,
-        with_momentum_buffer(gradient_descent_, **HALF),
-        ((0.7, 1.4), (0.25, 2.0)),
-        HALF,
-        BUFFER,
-        torch.optim.SGD,
-    ),
-    "normalized": Record(
-        NormalizedGD,
-        descend_normalized,
-        with_momentum_buffer(normalized_gd_, run_axis=True),
-        ((0.94, 1.08), (0.88, 1.16)),
-        {},
-    ),
-    "normalized+m": Record(
-        NormalizedGD,
-        descend_normalized,
-        with_momentum_buffer(normalized_gd_, run_axis=True, **HALF),
-        ((0.94, 1.08), (0.85, 1.2)),
-        HALF,
-        BUFFER,
-    ),
-    "sign": Record(SignDescent, descend_sign, with_momentum_buffer(sign_descent_), ((0.9, 1.1), (0.8, 1.2)), {}),
-    "sign+m": Record(
-        SignDescent, descend_sign, with_momentum_buffer(sign_descent_, **HALF), ((0.9, 1.1), (0.75, 1.25)), HALF, BUFFER
-    ),
-    "signum": Record(
-        partial(SignDescent, order="signum"),
-        signum,
-        with_momentum_buffer(sign_descent_, order="signum", **HALF),
-        ((0.9, 1.1), (0.8, 1.2)),
-        HALF,
-        BUFFER,
-    ),
-    "rescaled": Record(
-        RescaledSignDescent,
-        descend_rescaled,
-        with_momentum_buffer(rescaled_sign_descent_, run_axis=True),
-        ((0.3, 1.7), (-0.4, 2.4)),
-        {},
-        lr=0.001,
-    ),
-    "rescaled+m": Record(
-        RescaledSignDescent,
-        descend_rescaled,
-        with_momentum_buffer(rescaled_sign_descent_, run_axis=True, **HALF),
-        ((0.3, 1.7), (-0.75, 2.75)),
-        HALF,
-        BUFFER,
-        lr=0.001,
-    ),
-    "adam": Record(
-        Adam, adam, rule_of_adam(0.9), ((0.9, 1.1), (0.8, 1.2)), {}, MOMENTS, partial(torch.optim.Adam, fused=False)
-    ),
-    "adam-m": Record(
-        partial(Adam, betas=(0, 0.999)),
-        partial(adam, beta1=0.0),
-        rule_of_adam(0.0),
-        ((0.9, 1.1), (0.8, 1.2)),
-        {},
-        MOMENTS,
-        partial(torch.optim.Adam, fused=False, betas=(0.0, 0.999)),
-    ),
-    "adagrad": Record(
-        AdaGrad,
-        adagrad,
-        rule_of_adagrad,
-        ((0.9, 1.1), (0.9 - 0.1 / math.sqrt(2), 1.1 + 0.1 / math.sqrt(2))),
-        {},
-        ("sum",),
-        torch.optim.Adagrad,
-    ),
-}
+from steepest.optim import AdaGrad, Adam, AdamW, GradientDescent, Muon, NormalizedGD, RescaledSignDescent, SignDescent
 
 every_optimizer = pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS.keys())
 with_momentum = [GradientDescent, NormalizedGD, SignDescent, RescaledSignDescent]
-every_class = [*with_momentum, Adam, AdaGrad]
-
-
-def random_gradients(steps: int, seed: int = 0) -> np.ndarray:
-    """(steps, SIZE); coordinates of very different scale, as under class imbalance."""
-    scale = 10.0 ** np.linspace(-2, 1, SIZE)
-    return np.random.default_rng(seed).standard_normal((steps, SIZE)) * scale
-
-
-def cut(vector: np.ndarray, dtype: torch.dtype) -> list[Tensor]:
-    pieces = np.split(vector, np.cumsum([math.prod(shape) for shape in SHAPES])[:-1])
-    return [torch.tensor(piece, dtype=dtype).reshape(shape) for piece, shape in zip(pieces, SHAPES, strict=True)]
-
-
-def flat(tensors) -> np.ndarray:
-    return np.concatenate([t.detach().double().numpy().ravel() for t in tensors])
-
-
-def parameters(dtype: torch.dtype = torch.float64) -> list[nn.Parameter]:
-    return [nn.Parameter(piece) for piece in cut(np.linspace(-1, 1, SIZE), dtype)]
-
-
-def feed(optimizer, params, gradients) -> None:
-    for vector in gradients:
-        for p, g in zip(params, cut(vector, params[0].dtype), strict=True):
-            p.grad = g
-        optimizer.step()
-
-
-def relative_error(actual: np.ndarray, expected: np.ndarray) -> float:
-    return np.linalg.norm(actual - expected) / np.linalg.norm(expected)
+with_betas = [Adam, AdamW, Muon]
+every_class = [*with_momentum, *with_betas, AdaGrad]
 
 
 # ---- the equations --------------------------------------------------------------------------------------------------
@@ -341,9 +131,46 @@ def test_state_is_created_at_the_first_step(record):
     optimizer = record.make(params, lr=0.1, **record.options)
     assert not optimizer.state
     feed(optimizer, params, random_gradients(1))
-    for p in params:
-        assert {name for name in optimizer.state[p] if name != "step"} == set(record.state)
-        assert all(optimizer.state[p][name].dtype == p.dtype for name in record.state)
+    kept = [(name, value.dtype == p.dtype) for p in params for name, value in optimizer.state[p].items()]
+    assert {name for name, _ in kept} - {"step"} == set(record.state)
+    assert all(same_dtype for name, same_dtype in kept if name != "step")
+
+
+@every_optimizer
+def test_the_state_is_made_of_tensors_and_numbers(record):
+    params = parameters()
+    optimizer = record.make(params, lr=0.1, **record.options)
+    feed(optimizer, params, random_gradients(3))
+    values = [value for state in optimizer.state_dict()["state"].values() for value in state.values()]
+    assert all(isinstance(value, Tensor | int | float) for value in values)
+
+
+@every_optimizer
+def test_state_of_bare_tensors_and_numbers_continues_with_the_same_bits(record):
+    gradients = random_gradients(8)
+    straight, resumed = parameters(torch.float32), parameters(torch.float32)
+    whole, first = (record.make(p, lr=0.01, **record.options) for p in (straight, resumed))
+    feed(whole, straight, gradients)
+    feed(first, resumed, gradients[:3])
+    second = record.make(resumed, lr=0.01, **record.options)
+    copied = {i: {k: v.clone() for k, v in state.items()} for i, state in first.state_dict()["state"].items()}
+    second.load_state_dict({"state": copied, "param_groups": second.state_dict()["param_groups"]})
+    feed(second, resumed, gradients[3:])
+    assert np.array_equal(flat(straight), flat(resumed))
+
+
+@every_optimizer
+def test_parameters_with_names_step_as_those_without(record):
+    plain, named = parameters(), parameters()
+    feed(record.make(plain, lr=0.1, **record.options), plain, random_gradients(5))
+    with_names = {f"block.{i}": p for i, p in enumerate(named)}
+    optimizer = record.make(with_names.items(), lr=0.1, **record.options)
+    feed(optimizer, named, random_gradients(5))
+    assert np.array_equal(flat(plain), flat(named))
+    names = [name for group in optimizer.param_groups for name in group["param_names"]]
+    stepped = [p for group in optimizer.param_groups for p in group["params"]]
+    assert all(with_names[name] is p for name, p in zip(names, stepped, strict=True))
+    assert set(names) == set(with_names)
 
 
 @every_optimizer
@@ -394,7 +221,8 @@ def test_sparse_gradients_are_refused_and_nothing_moves(record):
     before = table.weight.detach().clone()
     optimizer = record.make([table.weight, dense], lr=0.1, **record.options)
     (table(torch.tensor([1])).sum() + dense.sum()).backward()
-    with pytest.raises(RuntimeError, match=rf"{type(optimizer).__name__} does not support sparse.*SparseAdam"):
+    name = "Adam" if isinstance(optimizer, torch.optim.Adam) else type(optimizer).__name__  # torch's words
+    with pytest.raises(RuntimeError, match=rf"{name} does not support sparse.*SparseAdam"):
         optimizer.step()
     assert torch.equal(table.weight, before)
     assert torch.equal(dense.data, torch.ones(2))
@@ -444,24 +272,25 @@ def test_bad_learning_rate(make, lr):
         make(parameters(), lr=lr)
 
 
-@pytest.mark.parametrize("make", with_momentum)
+@pytest.mark.parametrize("make", [*with_momentum, Muon])
 @pytest.mark.parametrize("momentum", [-0.1, 1.0, math.nan])
 def test_bad_momentum(make, momentum):
     with pytest.raises(ValueError, match=rf"^momentum must be in \[0, 1\), got {momentum}$"):
         make(parameters(), lr=0.1, momentum=momentum)
 
 
-@pytest.mark.parametrize("make", [Adam, AdaGrad])
+@pytest.mark.parametrize("make", [*with_betas, AdaGrad])
 @pytest.mark.parametrize("eps", [-1e-8, math.nan, math.inf])
 def test_bad_epsilon(make, eps):
     with pytest.raises(ValueError, match=f"^eps must be finite and >= 0, got {eps}$"):
         make(parameters(), lr=0.1, eps=eps)
 
 
+@pytest.mark.parametrize("make", with_betas)
 @pytest.mark.parametrize("betas", [(-0.1, 0.9), (0.9, 1.0), (math.nan, 0.9)])
-def test_bad_betas(betas):
+def test_bad_betas(make, betas):
     with pytest.raises(ValueError, match=r"^betas must both be in \[0, 1\), got \("):
-        Adam(parameters(), lr=0.1, betas=betas)
+        make(parameters(), lr=0.1, betas=betas)
 
 
 def test_bad_order():
@@ -478,10 +307,11 @@ def test_options_of_a_group_are_checked_too(make):
         make([first], lr=0.1).add_param_group({"params": [second], "lr": math.nan})
 
 
-def test_adam_takes_the_fused_kernel_where_it_exists():
+@pytest.mark.parametrize("make", with_betas)
+def test_adam_takes_the_fused_kernel_where_it_exists(make):
     on_cpu, on_meta = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2, device="meta"))
-    assert Adam([on_cpu], lr=0.1).param_groups[0]["fused"] is True
-    assert Adam([on_meta], lr=0.1).param_groups[0]["fused"] is None
+    assert make([on_cpu], lr=0.1).param_groups[-1]["fused"] is True
+    assert make([on_meta], lr=0.1).param_groups[-1]["fused"] is None
 
 
 def test_the_buffer_of_signum_is_an_average_of_gradients():

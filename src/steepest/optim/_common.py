@@ -6,7 +6,7 @@ Nothing here says anything about a method: the equations are in the files named 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, overload
 
 import torch
@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from steepest.norms import per_run
+
+FUSED_DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 
 def descend_(param: Tensor, direction: Tensor, lr: float | Tensor) -> None:
@@ -38,10 +40,11 @@ def descend_(param: Tensor, direction: Tensor, lr: float | Tensor) -> None:
 
 
 def check_options(options: Mapping[str, Any]) -> None:
-    """Refuses a learning rate, momentum, pair of betas or epsilon outside its domain.
+    """Refuses a learning rate, momentum, pair of betas, epsilon or weight decay outside its domain.
 
     Args:
-        options: hyper-parameters by name; names other than `lr`, `momentum`, `betas`, `eps` are left alone.
+        options: hyper-parameters by name; names other than `lr`, `momentum`, `betas`, `eps`, `weight_decay` are left
+            alone.
 
     Raises:
         ValueError: with the option's name, its value and its domain.
@@ -53,8 +56,9 @@ def check_options(options: Mapping[str, Any]) -> None:
     """
     if "lr" in options and not 0 < options["lr"] < math.inf:
         raise ValueError(f"lr must be finite and > 0, got {options['lr']}")
-    if "eps" in options and not 0 <= options["eps"] < math.inf:
-        raise ValueError(f"eps must be finite and >= 0, got {options['eps']}")
+    for name in ("eps", "weight_decay"):
+        if name in options and not 0 <= options[name] < math.inf:
+            raise ValueError(f"{name} must be finite and >= 0, got {options[name]}")
     if "momentum" in options and not 0 <= options["momentum"] < 1:
         raise ValueError(f"momentum must be in [0, 1), got {options['momentum']}")
     if "betas" in options and not all(0 <= beta < 1 for beta in options["betas"]):
@@ -69,6 +73,34 @@ def with_gradient(group: Mapping[str, Any]) -> list[Tensor]:
 def gradients(params: list[Tensor]) -> list[Tensor]:
     """The gradients of parameters that have one."""
     return [p.grad for p in params if p.grad is not None]
+
+
+def fused_where_possible(params: Iterable[Tensor]) -> bool | None:
+    """The option `fused` of torch's Adam: True where its fused kernel exists, None for torch's own choice elsewhere."""
+    return True if all(p.device.type in FUSED_DEVICES and p.is_floating_point() for p in params) else None
+
+
+def in_two(group: Mapping[str, Any], chosen: Callable[[str, Tensor], bool]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Parts a parameter group that torch has accepted: the chosen parameters and the others, either may be none.
+
+    Args:
+        group: with `params`, and with `param_names` if they were given with names.
+        chosen: whether a parameter of that name belongs to the first part; the name is "" where none was given.
+
+    Returns:
+        Two groups with the options of `group`.
+    """
+    names = group.get("param_names", [""] * len(group["params"]))
+    first, second = (
+        [(name, p) for name, p in zip(names, group["params"], strict=True) if chosen(name, p) is wanted]
+        for wanted in (True, False)
+    )
+    return _with_params(group, first), _with_params(group, second)
+
+
+def _with_params(group: Mapping[str, Any], named: list[tuple[str, Tensor]]) -> dict[str, Any]:
+    names = {"param_names": [name for name, _ in named]} if "param_names" in group else {}
+    return {**group, "params": [p for _, p in named], **names}
 
 
 def refuse_sparse(optimizer: Optimizer) -> None:

@@ -14,7 +14,7 @@ first step is a sign step. The unit of α is that of a parameter: about the larg
 Source: D. P. Kingma and J. Ba (2015), *Adam: a method for stochastic optimization*, arXiv 1412.6980, algorithm 1, with
 ε outside the root and outside the bias correction, as torch has it. The class *is* `torch.optim.Adam`; it only chooses
 torch's fused kernel where the parameters allow it, which is faster than torch's default on a CPU, and leaves out the
-options that change the method. Use torch's class for weight decay or AMSGrad.
+options that change the method. Use AdamW for weight decay, torch's class for AMSGrad.
 """
 
 from __future__ import annotations
@@ -27,9 +27,7 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from steepest.optim._common import check_options, descend_
-
-FUSED_DEVICES = ("cpu", "cuda", "mps", "xpu")
+from steepest.optim._common import check_options, descend_, fused_where_possible
 
 
 def adam_(
@@ -103,5 +101,4 @@ class Adam(torch.optim.Adam):
         check_options({**self.defaults, **param_group})
         super().add_param_group(param_group)
         group = self.param_groups[-1]
-        fusible = all(p.device.type in FUSED_DEVICES and p.is_floating_point() for p in group["params"])
-        group["fused"] = True if fusible else None
+        group["fused"] = fused_where_possible(group["params"])
