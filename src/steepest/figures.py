@@ -48,8 +48,12 @@ STYLE: dict[Any, Any] = {
 # The paper's colours by family; solid with momentum, dashed without.
 COLOURS: Mapping[str, str] = {
     "GD": "#000000",
+    "SGD": "#000000",
     "Adam": "#bb5566",
+    "AdamW": "#e58fa0",
+    "Muon": "#2f9e8f",
     "NormGD": "#ddaa33",
+    "NormSGD": "#ddaa33",
     "Sign": "#004488",
     "RescaledSign": "#66a3d9",
     "AdaGrad": "#228833",

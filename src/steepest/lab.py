@@ -47,7 +47,7 @@ class Lab:
         paper: the paper.
         figures: those selected, in the order in which they run.
         settings: their sizes by figure id.
-        scale: `smoke`, `laptop` or `paper`.
+        scale: `smoke`, `quick`, `laptop`, `medium` or `paper`.
         variant: the changed settings, as in `m=8`; empty for the scale as declared.
         store: where runs are kept.
     """
@@ -86,7 +86,7 @@ class Lab:
         """
         key, _, name = target.partition("/")
         paper = find_paper(key, paths)
-        figures = (paper.figure(name),) if name else paper.figures
+        figures = (paper.figure(name),) if name else paper.at(scale)
         changes = dict(changes or {})
         settings = {figure.id: _settings(figure, scale, changes, only=len(figures) == 1) for figure in figures}
         _check_fields(changes, settings)

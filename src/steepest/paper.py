@@ -104,7 +104,8 @@ class Figure:
         id: short name, unique in its paper.
         title: what it shows.
         statement: what the paper says with it, in our words.
-        scales: settings by scale; `paper` has the paper's own sizes.
+        scales: settings by scale: `smoke` for tests, `quick` for a first look where the figure is one of the paper's main
+            ones, `laptop`, `medium` where a GPU helps, and the paper's own sizes as `paper`.
         plans: settings → what has to be run, by name.
         claims: what it claims.
         draw: results → drawings by name.
@@ -163,6 +164,17 @@ class Paper:
         if name not in by_id:
             raise unknown(f"figure of {self.key}", name, by_id)
         return by_id[name]
+
+    def at(self, scale: str) -> tuple[Figure, ...]:
+        """Return the figures that have sizes at `scale`.
+
+        Raises:
+            UsageError: a scale that no figure has.
+        """
+        known = {scale: None for figure in self.figures for scale in figure.scales}
+        if scale not in known:
+            raise unknown(f"scale of {self.key}", scale, known)
+        return tuple(figure for figure in self.figures if scale in figure.scales)
 
     def register(self, store: Store, figures: Iterable[Figure]) -> None:
         """Write the claims' thresholds to the store's log before their runs; unchanged ones are not repeated."""

@@ -61,7 +61,7 @@ app = App(
     config=Env("STEEPEST_", command=False, show=False),
     suppress_keyboard_interrupt=False,
 )
-Scale = Literal["smoke", "laptop", "paper"]
+Scale = Literal["smoke", "quick", "laptop", "medium", "paper"]
 _PLACES = Group("Where", sort_key=2)
 JOBS_PER_CORE = 8
 
@@ -87,7 +87,7 @@ class Sizes:
     """Which sizes."""
 
     scale: Scale = "laptop"
-    "smoke (seconds, for tests), laptop (minutes), paper (the paper's own sizes)."
+    "smoke (seconds, for tests), quick (the main figures in ten minutes), laptop (everything in an hour), medium, paper (its own sizes)."
     set: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = field(default=())
     "Replace a setting, as in --set m=8; may be repeated. `steepest show PAPER/FIGURE` lists them."
 

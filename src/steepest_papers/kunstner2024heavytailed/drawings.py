@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,30 +51,41 @@ def grid_of_methods(results: Results, plan: str) -> Drawing:
 
 def overall(ax: Axes, sweep: SweepResults, labels: Sequence[str]) -> None:
     """Plot the loss of each optimizer at its selected rate: median over seeds, band from smallest to largest."""
-    for label in labels:
-        curves = sweep.best(label, decisive=False).curves()
-        plot_band(ax, np.arange(curves.shape[1]), curves, label=label, **line_style(label))
+    lines(ax, selected(sweep, labels))
+
+
+def selected(sweep: SweepResults, labels: Sequence[str]) -> dict[str, Best]:
+    """Return some optimizers at their selected rates, by label."""
+    return {label: sweep.best(label, decisive=False) for label in labels}
+
+
+def lines(ax: Axes, bests: Mapping[str, Best], styles: Mapping[str, Mapping[str, Any]] | None = None) -> None:
+    """Plot the mean loss of each entry, in its own style or in that of an optimizer's label."""
+    for label, best in bests.items():
+        curves = best.curves()
+        plot_band(ax, steps(best), curves, label=label, **(styles or {}).get(label, line_style(label)))
     ax.set_xlabel("update")
     ax.set_ylim(0, TOP * curves[:, 0].max())
-    ax.legend(ncols=1 + len(labels) // 5, handlelength=1.4, columnspacing=0.8, fontsize=7, loc="upper right")
+    ax.legend(ncols=1 + len(bests) // 5, handlelength=1.4, columnspacing=0.8, fontsize=7, loc="upper right")
 
 
-def by_group(ax: Axes, best: Best, *, legend: bool = True) -> None:
-    """Plot the loss of each frequency group, dark the most frequent, and the mean loss in grey."""
-    curves = best.curves("group")
+def by_group(ax: Axes, best: Best, *, legend: bool = True, data: str = "") -> None:
+    """Plot the loss of each frequency group, dark the most frequent, and the mean in grey; `data="held_out_"` of other data."""
+    curves, t = best.curves(f"{data}group"), steps(best)
     for g, colour in enumerate(group_colours(curves.shape[2])):
         if not np.isnan(curves[:, :, g]).all():
-            plot_band(
-                ax, np.arange(curves.shape[1]), curves[:, :, g], color=colour, label=_group_name(g, curves.shape[2])
-            )
-    mean = best.curves()
-    ax.plot(
-        np.arange(mean.shape[1]), np.median(mean, axis=0), color="#999999", linewidth=1.2, linestyle=":", label="all"
-    )
+            plot_band(ax, t, curves[:, :, g], color=colour, label=_group_name(g, curves.shape[2]))
+    mean = best.curves(f"{data}loss")
+    ax.plot(t, np.median(mean, axis=0), color="#999999", linewidth=1.2, linestyle=":", label="all")
     ax.set_xlabel("update")
     ax.set_ylim(0, TOP * mean[:, 0].max())
     if legend:
         ax.legend(loc="upper right", handlelength=1.2, ncols=3, columnspacing=0.8, fontsize=7)
+
+
+def steps(best: Best) -> np.ndarray:
+    """Return the number of updates at each row of the curves, from the run that lasted longest."""
+    return np.asarray(np.nanmax(best.curves("step"), axis=0))
 
 
 def _group_name(g: int, num_groups: int) -> str:
@@ -104,13 +115,57 @@ def learning_rates(results: Results, plan: str) -> Drawing:
     return Drawing(figure, pa.Table.from_pylist(rows))
 
 
-def curve_table(sweep: SweepResults, labels: Sequence[str]) -> pa.Table:
-    """Return every plotted curve in long form: method, run, seed, step, group (0 = all), loss."""
+def grid_of_cases(results: Results, cases: Mapping[str, str], labels: Sequence[str]) -> Drawing:
+    """Return loss by group: a row for each optimizer, a column for each case, given as title → plan."""
+    figure, axes = canvas(len(labels), len(cases), width=2.3, height=2.1, sharex=True, sharey=True)
+    bests: dict[str, Best] = {}
+    for row, label in zip(axes, labels, strict=True):
+        for ax, (title, plan) in zip(row, cases.items(), strict=True):
+            best = bests[f"{label}, {title}"] = results.sweep(plan).best(label, decisive=False)
+            by_group(ax, best, legend=ax is axes[0, 0])
+            ax.set_title(f"{title}   $10^{{{best.exponent:g}}}$" + ("  (undecided)" if best.trouble else ""))
+            ax.tick_params(labelbottom=True)
+        row[0].set_ylabel(f"{label}, training loss")
+    for ax in axes[:-1].flat:
+        ax.set_xlabel("")
+    return Drawing(figure, curves_of(bests))
+
+
+def ends_by_case(results: Results, cases: Mapping[str, str], labels: Sequence[str], *, axis: str) -> Drawing:
+    """Return where each optimizer ends in each case, title → plan: mean loss on the left, rarest level on the right."""
+    figure, axes = canvas(1, 2, width=3.6, height=2.8, sharey=True)
+    x = np.arange(len(cases))
     rows: list[dict[str, Any]] = []
     for label in labels:
-        for seed, run in zip(sweep.sweep.seeds, sweep.best(label, decisive=False).runs, strict=True):
-            where = {"method": label, "run": run.id, "seed": seed}
-            rows += [where | {"step": t, "group": 0, "loss": x} for t, x in enumerate(run.column("loss").tolist())]
-            for g, column in enumerate(run.column("group").T.tolist()):
-                rows += [where | {"step": t, "group": g + 1, "loss": x} for t, x in enumerate(column)]
+        bests = {title: results.sweep(plan).best(label, decisive=False) for title, plan in cases.items()}
+        mean = np.stack([best.curves()[:, -1] for best in bests.values()], axis=1)
+        rare = np.stack([best.curves("group")[:, -1, -1] for best in bests.values()], axis=1)
+        for ax, values in zip(axes[0], (mean, rare), strict=True):
+            plot_band(ax, x, values, label=label, marker="o", markersize=4, **line_style(label))
+        for j, (title, best) in enumerate(bests.items()):
+            ends = zip(best.runs, mean[:, j], rare[:, j], strict=True)
+            rows += [{"case": title, "method": label, "run": r.id, "loss": a, "rarest": b} for r, a, b in ends]
+    for ax, title in zip(axes[0], ("All samples", "Rarest level"), strict=True):
+        ax.set_title(title)
+        ax.set_xticks(x, list(cases))
+        ax.set_xlabel(axis)
+        ax.set_ylim(bottom=0)
+    axes[0, 0].set_ylabel("final training loss")
+    axes[0, 0].legend()
+    return Drawing(figure, pa.Table.from_pylist(rows))
+
+
+def curve_table(sweep: SweepResults, labels: Sequence[str]) -> pa.Table:
+    """Return every plotted curve in long form: method, run, seed, step, group (0 = all), loss."""
+    return curves_of(selected(sweep, labels))
+
+
+def curves_of(bests: Mapping[str, Best]) -> pa.Table:
+    """Return the curves of some entries in long form; their names are in the column `method`."""
+    rows: list[dict[str, Any]] = []
+    for label, best in bests.items():
+        for run in best.runs:
+            where, at = {"method": label, "run": run.id, "seed": run.spec["seed"]}, run.column("step").tolist()
+            for g, column in enumerate([run.column("loss").tolist(), *run.column("group").T.tolist()]):
+                rows += [where | {"step": t, "group": g, "loss": x} for t, x in zip(at, column, strict=True)]
     return pa.Table.from_pylist(rows)

@@ -89,3 +89,8 @@ def around(exponent: float) -> Grid:
     """
     centre = round(exponent)
     return decades(centre - 2, centre + 2)
+
+
+def renamed(method: Method, label: str) -> Method:
+    """Return the same method under another name, such as SGD for gradient descent on mini-batches."""
+    return Method(method.optimizer, label, **method.options)

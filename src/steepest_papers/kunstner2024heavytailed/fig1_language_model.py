@@ -1,0 +1,305 @@
+"""Figure 1: a GPT on text with heavy-tailed token frequencies; SGD leaves the rare tokens behind, Adam does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from steepest.experiment import Calculation
+from steepest.figures import canvas, group_colours
+from steepest.measure.progress import group_progress, progress
+from steepest.optim import AdamW, Muon
+from steepest.paper import Drawing, Figure, Results
+from steepest.results import NotRun
+from steepest.spec import Method
+from steepest.sweep import Calculations, Grid, Plan
+from steepest.verdict import Claim, Measured
+from steepest_papers.kunstner2024heavytailed import drawings, measures
+from steepest_papers.kunstner2024heavytailed.language import RULE, LanguageSizes, around, token_counts
+from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M, GD_M, NORM_M, SIGN_M, renamed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PLAN, GROUPS = "language", 10
+SGD, NORM = renamed(GD_M, "SGD+m"), renamed(NORM_M, "NormSGD+m")
+ADAMW, MUON = Method(AdamW, "AdamW"), Method(Muon, "Muon")
+MAIN = (SGD, ADAM_M)
+# Exponents of the paper, and the width at which it chose them where the step does not shrink with the gradient: GPT-2 for
+# SGD and Adam, Penn Treebank for the rest. Muon is not in the paper; its step is scaled to that of Adam.
+RATES: Mapping[Method, tuple[float, int | None]] = {
+    SGD: (-2.0, None),
+    ADAM_M: (-4.5, 768),
+    ADAMW: (-4.0, 768),
+    SIGN_M: (-5.0, 1200),
+    NORM: (-1.0, None),
+    MUON: (-4.5, 768),
+}
+
+
+class Fig1Sizes(LanguageSizes):
+    """Sizes of the language model.
+
+    Args:
+        all_optimizers: also AdamW, sign descent, normalised SGD and Muon.
+    """
+
+    all_optimizers: bool = True
+
+
+def grids(sizes: LanguageSizes) -> dict[Method, Grid]:
+    """Return the starting grid of every optimizer at these sizes."""
+    return {method: around(exponent, sizes.width, at) for method, (exponent, at) in RATES.items()}
+
+
+def plans(sizes: Fig1Sizes) -> dict[str, Plan]:
+    """Return the sweep, and the counts of the tokens that it trains on."""
+    problem = sizes.problem()
+    chosen = {m: grid for m, grid in grids(sizes).items() if sizes.all_optimizers or m in MAIN}
+    counts = Calculation(token_counts, {"problem": problem, "groups": GROUPS})
+    return {PLAN: sizes.sweep(problem, chosen, groups=GROUPS), "counts": Calculations((counts,))}
+
+
+def rarest_half(results: Results) -> Measured:
+    """Return the share of the tokens that the rarest half of the classes holds."""
+    (run,) = results.calculations("counts")
+    evidence = f"{run.facts['classes']} classes, tail exponent {run.facts['tail_exponent']:.2f}"
+    return Measured([float(run.facts["rarest_half"])], [run.id], exact=True, evidence=evidence)
+
+
+def held_out_gap(results: Results) -> Measured:
+    """Return Γ on held-out text: (L_SGD − L_Adam)/L(0) at the horizon."""
+    sgd, adam = (results.sweep(PLAN).best(label) for label in ("SGD+m", "Adam+m"))
+    losses = [best.curves("held_out_loss") for best in (sgd, adam)]
+    values = (losses[0][:, -1] - losses[1][:, -1]) / losses[0][:, 0]
+    evidence = f"held out: SGD+m {losses[0][:, -1].mean():.3g}, Adam+m {losses[1][:, -1].mean():.3g}"
+    return Measured(values.tolist(), measures.run_ids(sgd, adam), evidence=evidence)
+
+
+def held_out_rare(results: Results) -> Measured:
+    """Return ρ_10 of Adam minus ρ_10 of SGD on held-out text."""
+    sgd, adam = (results.sweep(PLAN).best(label) for label in ("SGD+m", "Adam+m"))
+    rho = [group_progress(best.curves("held_out_group"))[:, -1] for best in (sgd, adam)]
+    evidence = f"held out, ρ_10: SGD+m {rho[0].mean():.2f}, Adam+m {rho[1].mean():.2f}"
+    return Measured((rho[1] - rho[0]).tolist(), measures.run_ids(sgd, adam), evidence=evidence)
+
+
+def rare_behind_all(results: Results) -> Measured:
+    """Return 1 − ρ_10/ρ under SGD: by how much the rarest tenth lags behind the mean."""
+    best = results.sweep(PLAN).best("SGD+m")
+    rare = group_progress(best.curves("group"))[:, -1]
+    mean = progress(best.curves()[:, 0], best.curves()[:, -1])
+    return Measured(
+        (1 - rare / mean).tolist(), measures.run_ids(best), evidence=f"ρ_10 {rare.mean():.2f}, ρ {mean.mean():.2f}"
+    )
+
+
+def of_all(measure: measures.Measure) -> measures.Measure:
+    """Return a measure of optimizers that are left out where only SGD and Adam are run."""
+
+    def checked(results: Results) -> Measured:
+        if not results.settings.all_optimizers:
+            raise NotRun("only SGD and Adam are run at this size; set all_optimizers=true")
+        return measure(results)
+
+    return checked
+
+
+def draw(results: Results) -> Mapping[str, Drawing]:
+    """Return the paper's figure, all optimizers by group, training beside held-out loss, and the learning rates."""
+    drawn = {
+        "fig1": _main(results),
+        "fig1-held-out": _held_out(results),
+        "fig1-rates": drawings.learning_rates(results, PLAN),
+    }
+    labels = results.sweep(PLAN).labels
+    if len(labels) > len(MAIN):
+        drawn["fig1-all"] = drawings.overview(results, PLAN, labels, title="Language model, overall")
+    return drawn
+
+
+def _main(results: Results) -> Drawing:
+    sweep = results.sweep(PLAN)
+    figure, axes = canvas(1, 4, width=2.7)
+    _counts(axes[0, 0], results)
+    drawings.overall(axes[0, 1], sweep, sweep.labels)
+    axes[0, 1].set_title("Overall training loss")
+    for ax, label in zip(axes[0, 2:], ("SGD+m", "Adam+m"), strict=True):
+        drawings.by_group(ax, sweep.best(label, decisive=False), legend=label == "SGD+m")
+        ax.set_title(f"{label} by frequency")
+        ax.sharey(axes[0, 1])
+    return Drawing(figure, drawings.curve_table(sweep, sweep.labels))
+
+
+def _counts(ax: Axes, results: Results) -> None:
+    (run,) = results.calculations("counts")
+    rank, count, group = (run.column(name, "counts") for name in ("rank", "count", "group"))
+    for g, colour in enumerate(group_colours(GROUPS), start=1):
+        ax.plot(rank[group == g], count[group == g], color=colour, marker="o", markersize=2.5, linewidth=2)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_xlabel("class, most frequent first")
+    ax.set_ylabel("samples")
+    ax.set_title("Tokens in ten groups")
+
+
+def _held_out(results: Results) -> Drawing:
+    sweep = results.sweep(PLAN)
+    figure, axes = canvas(1, 4, width=2.5, sharey=True)
+    rows: list[dict[str, Any]] = []
+    pairs = [(label, data) for label in ("SGD+m", "Adam+m") for data in ("", "held_out_")]
+    for ax, (label, data) in zip(axes[0], pairs, strict=True):
+        best = sweep.best(label, decisive=False)
+        drawings.by_group(ax, best, legend=ax is axes[0, 0], data=data)
+        ax.set_title(f"{label}, {'held out' if data else 'training'}")
+        for run in best.runs:
+            for step, row in zip(run.column("step").tolist(), run.column(f"{data}group"), strict=True):
+                where = {"method": label, "data": data.strip("_") or "training", "run": run.id, "step": step}
+                rows += [where | {"group": g + 1, "loss": float(loss)} for g, loss in enumerate(np.asarray(row))]
+    axes[0, 0].set_ylabel("loss")
+    return Drawing(figure, pa.Table.from_pylist(rows))
+
+
+CLAIMS = (
+    Claim(
+        "fig1-tail",
+        "Figure 1a",
+        "Token frequencies are heavy-tailed: share of the tokens that the rarest half of the classes holds",
+        rarest_half,
+        holds=0.15,
+        fails=0.35,
+    ),
+    Claim(
+        "fig1-gap",
+        "Figure 1b",
+        "Adam ends below SGD, both with momentum: Γ",
+        measures.gap(PLAN, "SGD+m", "Adam+m"),
+        holds=0.15,
+        fails=0.05,
+    ),
+    Claim(
+        "fig1-sgd-rare",
+        "Figure 1c",
+        "SGD makes little progress on the rarest tenth of the tokens: ρ_10",
+        measures.rarest(PLAN, "SGD+m"),
+        holds=0.15,
+        fails=0.5,
+    ),
+    Claim(
+        "fig1-sgd-lag",
+        "Figure 1c",
+        "Under SGD the rarest tenth lags behind the mean: 1 − ρ_10/ρ",
+        rare_behind_all,
+        holds=0.3,
+        fails=0.1,
+    ),
+    Claim(
+        "fig1-adam-all",
+        "Figure 1d",
+        "Adam makes progress on every group: min_g ρ_g",
+        measures.least(PLAN, "Adam+m"),
+        holds=0.3,
+        fails=0.1,
+    ),
+    Claim(
+        "fig1-held-out",
+        "Figure 1b, on held-out text",
+        "The gap is there on text that was not trained on: Γ",
+        held_out_gap,
+        holds=0.05,
+        fails=0.0,
+        kind="ours",
+    ),
+    Claim(
+        "fig1-held-out-rare",
+        "Figure 1c and d, on held-out text",
+        "What Adam learns of the rarest tenth carries over to text that was not trained on: ρ_10 of Adam minus ρ_10 of SGD",
+        held_out_rare,
+        holds=0.1,
+        fails=0.0,
+        kind="ours",
+    ),
+)
+OTHER_CLAIMS = (
+    Claim(
+        "fig1-sign",
+        "Figure 1, sign descent",
+        "Sign descent ends where Adam does, both with momentum: |Γ|",
+        of_all(measures.gap(PLAN, "Sign+m", "Adam+m", absolute=True)),
+        holds=0.1,
+        fails=0.2,
+    ),
+    Claim(
+        "fig1-norm",
+        "Figure 1, normalised SGD",
+        "Normalising the length of the step does not make SGD as good as sign descent: Γ of NormSGD over Sign",
+        of_all(measures.gap(PLAN, "NormSGD+m", "Sign+m")),
+        holds=0.1,
+        fails=0.0,
+    ),
+    Claim(
+        "fig1-adamw",
+        "Figure 1, AdamW",
+        "AdamW ends where Adam does: |Γ|",
+        of_all(measures.gap(PLAN, "AdamW", "Adam+m", absolute=True)),
+        holds=0.05,
+        fails=0.15,
+    ),
+    Claim(
+        "fig1-muon",
+        "Figure 1, Muon",
+        "Muon, whose step is steepest in the spectral norm, makes progress on every group: min_g ρ_g",
+        of_all(measures.least(PLAN, "Muon")),
+        holds=0.3,
+        fails=0.1,
+        kind="ours",
+    ),
+    Claim(
+        "fig1-muon-adam",
+        "Figure 1, Muon",
+        "Muon ends no later than Adam: Γ of Muon over Adam",
+        of_all(measures.gap(PLAN, "Muon", "Adam+m")),
+        holds=0.0,
+        fails=0.05,
+        kind="ours",
+    ),
+)
+
+FIGURE = Figure(
+    id="fig1",
+    title="Language model: loss by token frequency, SGD, Adam and others",
+    statement=(
+        "Words have heavy-tailed frequencies, so most tokens come from rare classes. With SGD a language model hardly learns "
+        "those, with Adam it learns all groups; that is where Adam's lower loss comes from."
+    ),
+    scales={
+        "smoke": Fig1Sizes(classes=300, width=8, depth=1, heads=2, windows=60, per_update=20, steps=6, held_out=10),
+        "quick": Fig1Sizes(classes=512, width=64, depth=1, heads=2, all_optimizers=False),
+        "laptop": Fig1Sizes(classes=1024, width=64, depth=1, heads=2),
+        "medium": Fig1Sizes(classes=4096, width=128, depth=2, heads=4, corpus="20news", held_out=300),
+        "paper": Fig1Sizes(
+            classes=50_257,
+            width=768,
+            depth=12,
+            heads=12,
+            length=1024,
+            windows=115_000,
+            per_update=512,
+            steps=15_000,
+            held_out=240,
+            per_chunk=16,
+            every=500,
+            dropout=0.1,
+            precision="bfloat16",
+            corpus="wikitext-103",
+            device="cuda",
+        ),
+    },
+    plans=plans,
+    claims=CLAIMS + OTHER_CLAIMS,
+    draw=draw,
+    rule=RULE,
+)
