@@ -40,8 +40,14 @@ class Checkpoint:
         self.last = time.monotonic()
 
     def save_if_due(self, step: int) -> None:
-        """Write the state before update `step`, at most once a minute; the first of several processes does."""
+        """Write the state before update `step`, at most once a minute; the first of several processes does.
+
+        Several processes each count the losses of their own examples until the next row of the curves, so the first one
+        waits until all of them have just started to count.
+        """
         if self.path is None or time.monotonic() - self.last < SECONDS_BETWEEN:
+            return
+        if distributed.size() > 1 and not self.recorder.has_just_written:
             return
         self.last = time.monotonic()
         if distributed.rank() == 0:

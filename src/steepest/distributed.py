@@ -7,7 +7,8 @@ gradients and losses. Sums over processes differ from those of one process in th
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -17,18 +18,19 @@ from torch import Tensor
 Part = TypeVar("Part")
 
 
-def start() -> None:
-    """Join the other processes where `torchrun` has started several: gloo on a CPU, NCCL on GPUs, one GPU each."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
+@contextmanager
+def joined() -> Iterator[int]:
+    """Join the processes that `torchrun` has started, gloo on a CPU and NCCL with one GPU each; yield their number."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count > 1:
         if torch.cuda.is_available():
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-
-
-def stop() -> None:
-    """Leave the other processes."""
-    if dist.is_initialized():
-        dist.destroy_process_group()
+    try:
+        yield count
+    finally:
+        if count > 1:
+            dist.destroy_process_group()
 
 
 def rank() -> int:

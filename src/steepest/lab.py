@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from steepest import distributed
 from steepest.errors import UsageError, unknown
 from steepest.files import sha256, write_atomically
 from steepest.paper import Figure, Paper, Results, Settings, find_paper
@@ -113,7 +114,8 @@ class Lab:
 
     def stream(self, jobs: int = 1) -> Iterator[Step]:
         """Write the thresholds to the store, then train what is missing; yield progress."""
-        self.paper.register(self.store, self.figures)
+        if distributed.rank() == 0:
+            self.paper.register(self.store, self.figures)
         yield from stream([plan for plans in self.plans.values() for plan in plans.values()], self.store, jobs)
 
     def complete(self, step: Step) -> list[Figure]:

@@ -93,6 +93,11 @@ class Recorder:
             self.rows.append(self._row(event))
             self.tally.zero_()
 
+    @property
+    def has_just_written(self) -> bool:
+        """Tell whether nothing was counted since the last row."""
+        return not self.tally.any()
+
     def _count(self, examples: Tensor, losses: Tensor) -> None:
         classes = self.task.classes[examples]
         self.tally[0].index_add_(0, classes, losses.double())

@@ -7,7 +7,7 @@ the loss by class and by frequency group.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -91,8 +91,7 @@ def evaluate(task: Task, params: Params) -> Tensor:
             return task.loss_by_example(params)
     batches = task.batches
     losses = torch.zeros(len(task.classes))
-    chunks = torch.split(torch.arange(batches.num_items), batches.per_chunk)
-    for items in distributed.share(chunks):
+    for _, items in _chunks(torch.arange(batches.num_items), batches):
         losses[batches.examples(items)] = batches.losses(params, items).float().cpu()
     return distributed.total(losses)
 
@@ -155,9 +154,8 @@ def _in_chunks(task: Task, shares: Tensor, l2: float, step: int, last: bool) -> 
     items = batches.items(step)
     whole = batches.per_update is None
     mass = 1.0 if whole else shares[batches.examples(items)].sum()
-    value, found, examples = torch.zeros((), dtype=torch.float64), [], []
-    chunks = list(enumerate(torch.split(items, batches.per_chunk)))
-    for number, chunk in distributed.share(chunks):
+    value, found, examples = torch.zeros((), dtype=torch.float64), [torch.zeros(0)], [items[:0]]
+    for number, chunk in _chunks(items, batches):
         rows = batches.examples(chunk)
         key = derived_seed(step, number)
         objective, losses = batches.objective(task.params, chunk, shares[rows] / mass, key)
@@ -171,6 +169,12 @@ def _in_chunks(task: Task, shares: Tensor, l2: float, step: int, last: bool) -> 
         value += _add_penalty(task.params, l2)
     read = None if whole and distributed.size() == 1 else torch.cat(examples)
     return Event(step, torch.cat(found), float(value), task.params, read)
+
+
+def _chunks(items: Tensor, batches: Batches) -> Sequence[tuple[int, Tensor]]:
+    """Return the numbered chunks that this process reads; several processes share even a single chunk."""
+    most = min(batches.per_chunk, math.ceil(len(items) / distributed.size()))
+    return distributed.share(list(enumerate(torch.split(items, most))))
 
 
 def _add_penalty(params: Params, l2: float) -> Tensor:

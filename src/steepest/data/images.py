@@ -98,7 +98,7 @@ def zipf_counts(total: int, num_classes: int) -> Ints:
         ValueError: fewer images than classes.
 
     >>> zipf_counts(20, 5)
-    array([9, 5, 3, 2, 1])
+    array([10,  4,  3,  2,  1])
     """
     if not 1 <= num_classes <= total:
         raise ValueError(f"{total} images do not suffice for {num_classes} classes; each needs one")

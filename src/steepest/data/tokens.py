@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Encoder = Callable[[Sequence[str]], list[list[int]]]
 UNKNOWN = "<unk>"
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[^\w\s]|_")
-BASIC_ENGLISH = re.compile(r"[^\s'.,()!?\";:]+|['.,()!?]")
+BASIC_ENGLISH = re.compile(r"[^\s'.,()!?;:]+|['.,()!?]")
 
 
 class Vocabulary(Component):
@@ -76,8 +76,8 @@ class Words(Vocabulary):
 class BasicEnglish(Words):
     """Words as in the paper's experiments on Penn Treebank: the rule `basic_english` of torchtext.
 
-    Blanks separate; the marks `'.,()!?` stand alone, `";:` are dropped. A literal `<unk>` in the text stays one token,
-    and is the class `<unk>`, where `Words` would cut it in three.
+    Blanks separate, and so do `;:`, which are dropped, as `"` is; the marks `'.,()!?` stand alone. A literal `<unk>` in
+    the text stays one token, and is the class `<unk>`, where `Words` would cut it in three.
     """
 
     def cut(self, text: str) -> list[str]:
@@ -86,7 +86,7 @@ class BasicEnglish(Words):
         >>> BasicEnglish().cut("Mr. <unk>; it's year-end, N million")
         ['mr', '.', '<unk>', 'it', "'", 's', 'year-end', ',', 'n', 'million']
         """
-        return BASIC_ENGLISH.findall(text.lower())
+        return BASIC_ENGLISH.findall(text.lower().replace('"', ""))
 
 
 def word_vocabulary(corpus: Corpus, size: int | None = None) -> Words:
@@ -122,7 +122,7 @@ class Unigram(Vocabulary):
     that the likelihood needs least. Ids are in the order of probability, ties in the order of the pieces.
 
     Attributes:
-        size: number of tokens, the 256 bytes included; fewer where the text has fewer substrings.
+        size: number of tokens, the 256 bytes included; fewer where the text needs fewer.
     """
 
     size: Annotated[int, Field(gt=256, le=1_000_000)]

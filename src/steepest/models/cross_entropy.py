@@ -70,7 +70,9 @@ def head_losses(hidden: Tensor, W: Tensor, b: Tensor | None, targets: Tensor, ch
 
 
 class _Chunk(NamedTuple):
-    """Rows of the batch, their p (k, c) and a second buffer in the dtype of the products, both reused, and their losses."""
+    """Rows of the batch, their p (k, c), a buffer (k, c) in the dtype of the products, which is p's own where the dtypes
+    are equal, and the losses. The next chunk overwrites both.
+    """
 
     rows: slice
     p: Tensor
@@ -83,7 +85,7 @@ def _probabilities(h: Tensor, W: Tensor, b: Tensor | None, targets: Tensor, chun
     n, c = len(h), len(W)
     size = min(chunk or default_chunk(c), n)
     products = h.new_empty(size, c)
-    logits = products if h.dtype != torch.bfloat16 else products.float()
+    logits = products if h.dtype != torch.bfloat16 else torch.empty_like(products, dtype=torch.float32)
     for start in range(0, n, size):
         rows = slice(start, min(start + size, n))
         z, y = logits[: rows.stop - start], targets[rows, None]
@@ -109,7 +111,7 @@ class _HeadCrossEntropy(torch.autograd.Function):
         for part in _probabilities(hidden, grads.W, b, targets, chunk):
             losses.append(part.losses)
             part.p.scatter_add_(1, targets[part.rows, None], part.p.new_full((len(part.p), 1), -1.0))
-            grads.add(part.rows, part.p, part.product if part.product is part.p else part.product.copy_(part.p))
+            grads.add(part)
         ctx.save_for_backward(*grads.finished())
         all_losses = torch.cat(losses)
         ctx.mark_non_differentiable(all_losses)
@@ -134,21 +136,22 @@ class _Gradients:
         self.of_h = torch.empty_like(h) if needed[0] else None
         self.of_W = torch.zeros_like(W, dtype=exact) if needed[1] else None
         self.of_b = torch.zeros_like(b, dtype=exact) if b is not None and needed[2] else None
+        self.part_of_W = torch.empty_like(self.W) if needed[1] and exact != h.dtype else None
 
-    def add(self, rows: slice, difference: Tensor) -> None:
-        """Add a chunk's part, given p − e_y, shape (k, c)."""
-        w = self.weights[rows]
+    def add(self, part: _Chunk) -> None:
+        """Add a chunk whose p holds p − e_y."""
+        h, w = self.h[part.rows], self.weights[part.rows]
         if self.of_b is not None:
-            self.of_b.addmv_(difference.T, w)
-        d = difference.to(self.h.dtype)
+            self.of_b.addmv_(part.p.T, w)
+        difference = part.p if part.p.dtype == h.dtype else part.product.copy_(part.p)
         if self.of_h is not None:
-            torch.mm(d, self.W, out=self.of_h[rows]).mul_(w[:, None])
+            torch.mm(difference, self.W, out=self.of_h[part.rows]).mul_(w[:, None])
         if self.of_W is not None:
-            weighted = (self.h[rows] * w[:, None]).to(d.dtype)
-            if self.of_W.dtype == d.dtype:
-                self.of_W.addmm_(d.T, weighted)
+            weighted = (h * w[:, None]).to(h.dtype)
+            if self.part_of_W is None:
+                self.of_W.addmm_(difference.T, weighted)
             else:
-                self.of_W.add_(d.T @ weighted)
+                self.of_W.add_(torch.mm(difference.T, weighted, out=self.part_of_W))
 
     def finished(self) -> list[Tensor | None]:
         """Return the gradients of h, W and b in the dtypes of those."""
