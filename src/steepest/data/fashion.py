@@ -37,6 +37,8 @@ class Fashion(GreySet):
     imbalance: Imbalance = "none"
     largest: int = Field(default=PER_CLASS, ge=10, le=PER_CLASS)
     held_out_per_class: int = Field(default=HELD_OUT_PER_CLASS, ge=1, le=HELD_OUT_PER_CLASS)
+    licence = FASHION_MNIST.licence
+    attribution = FASHION_MNIST.attribution
 
     @property
     def num_classes(self) -> int:

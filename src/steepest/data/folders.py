@@ -101,6 +101,8 @@ class ImageFolder(ImageSet):
     imbalance: Imbalance = "none"
     classes: int | None = Field(default=None, ge=2)
     held_out_per_class: int = Field(default=2, ge=1)
+    licence = "that of the user's own images"
+    attribution = "the user's own images"
 
     @property
     def num_classes(self) -> int:

@@ -47,6 +47,8 @@ class Glyphs(ImageSet):
     imbalance: Imbalance = "none"
     total: int = Field(default=20_000, ge=2)
     size: int = Field(default=20, ge=12, le=64)
+    licence = "Bitstream Vera and DejaVu licence, free to use and to embed"
+    attribution = "Glyphs of the DejaVu and STIX fonts that come with matplotlib"
 
     @model_validator(mode="after")
     def _each_class_has_an_image(self) -> Self:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 import torch.nn.functional as F
@@ -61,7 +61,15 @@ class Images:
 
 
 class ImageSet(Component):
-    """A source of images with classes. Its sizes are known before anything is loaded."""
+    """A source of images with classes. Its sizes are known before anything is loaded.
+
+    Attributes:
+        licence: of the images.
+        attribution: whose images they are.
+    """
+
+    licence: ClassVar[str]
+    attribution: ClassVar[str]
 
     @property
     @abstractmethod

@@ -13,10 +13,12 @@ Shapes: n rows, D features, c classes, k rows in a chunk. Derived by us from the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from steepest.models.products import times_transposed, transposed_times
 
 CHUNK_BYTES = 8 << 20  # of float32 logits: two chunks stay in a cache of 32 MiB
 MIN_CHUNK = 512  # rows over which reading W and adding to its gradient are spread
@@ -65,38 +67,27 @@ def head_losses(hidden: Tensor, W: Tensor, b: Tensor | None, targets: Tensor, ch
     """Return ℓ, shape (n,), without gradient; arguments, dtypes and errors as in `head_cross_entropy`."""
     _check(hidden, W, b, targets, chunk)
     with torch.no_grad():
-        found = _probabilities(hidden, W.to(hidden.dtype), b, targets, chunk)
-        return torch.cat([part.losses for part in found])
+        W = W.to(hidden.dtype)
+        return torch.cat([_softmax(hidden[rows], W, b, targets[rows])[0] for rows in _chunks(hidden, W, chunk)])
 
 
-class _Chunk(NamedTuple):
-    """Rows of the batch, their p (k, c), a buffer (k, c) in the dtype of the products, which is p's own where the dtypes
-    are equal, and the losses. The next chunk overwrites both.
+def _chunks(hidden: Tensor, W: Tensor, chunk: int | None) -> Iterator[slice]:
+    size = chunk or default_chunk(len(W))
+    return (slice(start, start + size) for start in range(0, len(hidden), size))
+
+
+def _softmax(h: Tensor, W: Tensor, b: Tensor | None, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the losses of a chunk, p (k, c), and a free (k, c) in the dtype of h, which is p where that is exact.
+
+    ℓ = (max z − z_y) − log max p neither overflows nor underflows.
     """
-
-    rows: slice
-    p: Tensor
-    product: Tensor
-    losses: Tensor
-
-
-def _probabilities(h: Tensor, W: Tensor, b: Tensor | None, targets: Tensor, chunk: int | None) -> Iterator[_Chunk]:
-    """Yield the chunks; ℓ = (max z − z_y) − log max p neither overflows nor underflows."""
-    n, c = len(h), len(W)
-    size = min(chunk or default_chunk(c), n)
-    products = h.new_empty(size, c)
-    logits = products if h.dtype != torch.bfloat16 else torch.empty_like(products, dtype=torch.float32)
-    for start in range(0, n, size):
-        rows = slice(start, min(start + size, n))
-        z, y = logits[: rows.stop - start], targets[rows, None]
-        product = torch.mm(h[rows], W.T, out=products[: len(z)])
-        if product.dtype != z.dtype:
-            z.copy_(product)
-        if b is not None:
-            z.add_(b)
-        behind = z.amax(1) - z.gather(1, y).squeeze(1)
-        torch.softmax(z, 1, out=z)
-        yield _Chunk(rows, z, product, behind - z.amax(1).log())
+    product = times_transposed(h, W)
+    z = product.to(torch.promote_types(h.dtype, torch.float32))
+    if b is not None:
+        z.add_(b)
+    behind = z.amax(1) - z.gather(1, y[:, None]).squeeze(1)
+    torch.softmax(z, 1, out=z)
+    return behind - z.amax(1).log(), z, product
 
 
 class _HeadCrossEntropy(torch.autograd.Function):
@@ -107,15 +98,10 @@ class _HeadCrossEntropy(torch.autograd.Function):
         ctx: Any, hidden: Tensor, W: Tensor, b: Tensor | None, targets: Tensor, weights: Tensor, chunk: int | None
     ) -> tuple[Tensor, Tensor]:
         grads = _Gradients(hidden, W, b, weights, ctx.needs_input_grad)
-        losses = []
-        for part in _probabilities(hidden, grads.W, b, targets, chunk):
-            losses.append(part.losses)
-            part.p.scatter_add_(1, targets[part.rows, None], part.p.new_full((len(part.p), 1), -1.0))
-            grads.add(part)
+        losses = torch.cat([grads.add(rows, targets[rows]) for rows in _chunks(hidden, W, chunk)])
         ctx.save_for_backward(*grads.finished())
-        all_losses = torch.cat(losses)
-        ctx.mark_non_differentiable(all_losses)
-        return all_losses @ weights.to(all_losses.dtype), all_losses
+        ctx.mark_non_differentiable(losses)
+        return losses @ weights.to(losses.dtype), losses
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -130,33 +116,40 @@ class _Gradients:
     """Sums over the chunks: the weights multiply h and its gradient, which are narrower than the logits."""
 
     def __init__(self, h: Tensor, W: Tensor, b: Tensor | None, weights: Tensor, needed: tuple[bool, ...]) -> None:
-        exact = torch.promote_types(h.dtype, torch.float32)
-        self.h, self.W, self.weights = h, W.to(h.dtype), weights.to(exact)
-        self.dtypes = (h.dtype, W.dtype, None if b is None else b.dtype)
-        self.of_h = torch.empty_like(h) if needed[0] else None
-        self.of_W = torch.zeros_like(W, dtype=exact) if needed[1] else None
-        self.of_b = torch.zeros_like(b, dtype=exact) if b is not None and needed[2] else None
-        self.part_of_W = torch.empty_like(self.W) if needed[1] and exact != h.dtype else None
+        self.h, self.b, self.weights = h, b, weights.to(torch.promote_types(h.dtype, torch.float32))
+        self.W, self.dtypes = W.to(h.dtype), (h.dtype, W.dtype, None if b is None else b.dtype)
+        self.needs_h, self.needs_W, self.needs_b = needed[0], needed[1], b is not None and needed[2]
+        self.of_h: list[Tensor] = []
+        self.of_W: Tensor | None = None
+        self.of_b: Tensor | None = None
 
-    def add(self, part: _Chunk) -> None:
-        """Add a chunk whose p holds p − e_y."""
-        h, w = self.h[part.rows], self.weights[part.rows]
-        if self.of_b is not None:
-            self.of_b.addmv_(part.p.T, w)
-        difference = part.p if part.p.dtype == h.dtype else part.product.copy_(part.p)
-        if self.of_h is not None:
-            torch.mm(difference, self.W, out=self.of_h[part.rows]).mul_(w[:, None])
-        if self.of_W is not None:
+    def add(self, rows: slice, y: Tensor) -> Tensor:
+        """Add a chunk's part of the gradients and return its losses."""
+        h, w = self.h[rows], self.weights[rows]
+        losses, p, product = _softmax(h, self.W, self.b, y)
+        p.scatter_add_(1, y[:, None], p.new_full((len(p), 1), -1.0))
+        difference = p if p.dtype == h.dtype else product.copy_(p)
+        if self.needs_b:
+            self.of_b = _plus(self.of_b, p.T @ w, p.dtype)
+        if self.needs_h:
+            self.of_h.append(times_transposed(difference, self.W.T).mul_(w[:, None]))
+        if self.needs_W:
             weighted = (h * w[:, None]).to(h.dtype)
-            if self.part_of_W is None:
-                self.of_W.addmm_(difference.T, weighted)
-            else:
-                self.of_W.add_(torch.mm(difference.T, weighted, out=self.part_of_W))
+            self.of_W = _plus(self.of_W, transposed_times(difference, weighted), p.dtype)
+        return losses
 
     def finished(self) -> list[Tensor | None]:
         """Return the gradients of h, W and b in the dtypes of those."""
-        grads = (self.of_h, self.of_W, self.of_b)
-        return [None if grad is None else grad.to(dtype) for grad, dtype in zip(grads, self.dtypes, strict=True)]
+        grads = (torch.cat(self.of_h) if self.needs_h else None, self.of_W, self.of_b)
+        return [
+            None if grad is None else grad.to(dtype).contiguous()
+            for grad, dtype in zip(grads, self.dtypes, strict=True)
+        ]
+
+
+def _plus(total: Tensor | None, part: Tensor, dtype: torch.dtype) -> Tensor:
+    """Add in the dtype of the total, in place."""
+    return part.to(dtype) if total is None else total.add_(part)
 
 
 def _check(hidden: Tensor, W: Tensor, b: Tensor | None, targets: Tensor, chunk: int | None) -> None:

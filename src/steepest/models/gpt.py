@@ -28,6 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from steepest.models.cross_entropy import head_cross_entropy, head_losses
+from steepest.models.products import linear
 from steepest.models.transformer import sinusoidal_positions
 
 INIT_STD = 0.02
@@ -173,7 +174,7 @@ class _Layer:
     def linear(self, name: str, x: Tensor) -> Tensor:
         W, b = self.params[f"{self.prefix}{name}.weight"], self.params[f"{self.prefix}{name}.bias"]
         dtype = _compute_dtype(W, self.shape)
-        return F.linear(x.to(dtype), W.to(dtype), b.to(dtype))
+        return linear(x.to(dtype), W.to(dtype), b.to(dtype))
 
     def norm(self, name: str, x: Tensor) -> Tensor:
         weight, bias = self.params[f"{self.prefix}{name}.weight"], self.params[f"{self.prefix}{name}.bias"]

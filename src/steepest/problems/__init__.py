@@ -3,6 +3,7 @@
 from steepest.problems.base import Problem, Task, Work
 from steepest.problems.image_classification import ImageClassification
 from steepest.problems.image_models import CNN, ResNet, ViT
+from steepest.problems.language_model import LanguageModel, Transformer
 from steepest.problems.last_layer import LastLayer
 from steepest.problems.quadratic import WeightedQuadratic
 from steepest.problems.softmax_regression import SoftmaxRegression
@@ -10,11 +11,13 @@ from steepest.problems.softmax_regression import SoftmaxRegression
 __all__ = [
     "CNN",
     "ImageClassification",
+    "LanguageModel",
     "LastLayer",
     "Problem",
     "ResNet",
     "SoftmaxRegression",
     "Task",
+    "Transformer",
     "ViT",
     "WeightedQuadratic",
     "Work",

@@ -6,19 +6,21 @@ import base64
 import gzip
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from steepest.data.corpus import Corpus
+from steepest.data.images import ImageSet
+from steepest.experiment import Spec
 from steepest.paper import Figure, Results, Settings
 from steepest.report.plots import Gauge, gauge, learning_rate_plot
 from steepest.results import SweepResults
 from steepest.runner import lookup
 from steepest.store import Store
-from steepest.sweep import Grid, Sweep, learning_rate
+from steepest.sweep import Grid, Plan, Sweep, learning_rate
 from steepest.verdict import Verdict
 
 
@@ -73,7 +75,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Source:
-    """A text corpus that the runs read."""
+    """Text or images that the runs read."""
 
     name: str
     licence: str
@@ -157,9 +159,9 @@ class Chapter:
 
     @property
     def sources(self) -> list[Source]:
-        """Return the corpora of its problems."""
-        corpora = [getattr(results.sweep.problem, "corpus", None) for results in self.sweeps.values()]
-        return [Source(type(c).__name__, c.licence, c.attribution) for c in corpora if isinstance(c, Corpus)]
+        """Return the texts and images that its plans read."""
+        used = [part for plan in self._results.plans.values() for part in _data(plan)]
+        return [Source(type(data).__name__, data.licence, data.attribution) for data in used]
 
     @property
     def environments(self) -> dict[str, dict[str, Any]]:
@@ -181,6 +183,18 @@ def environments(chapters: Iterable[Chapter]) -> list[tuple[dict[str, Any], int,
 def sources(chapters: Iterable[Chapter]) -> list[Source]:
     """Return the distinct corpora in order of appearance."""
     return list(dict.fromkeys(source for chapter in chapters for source in chapter.sources))
+
+
+def _data(plan: Plan) -> Iterator[Corpus | ImageSet]:
+    """Yield the corpora and image sets of a plan, those in the fields of its problems too."""
+    if isinstance(plan, Sweep):
+        parts: list[Any] = [plan.problem]
+    else:
+        given = [item.problem if isinstance(item, Spec) else item.options for item in plan.calculations]
+        parts = [part for one in given for part in (one.values() if isinstance(one, Mapping) else [one])]
+    for part in parts:
+        inside = (part, getattr(part, "corpus", None), getattr(part, "data", None))
+        yield from (data for data in inside if isinstance(data, Corpus | ImageSet))
 
 
 def _objective(sweep: Sweep) -> str:

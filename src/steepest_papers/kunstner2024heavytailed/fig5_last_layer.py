@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from steepest.data.corpus import TextFiles, WikipediaLeads
-from steepest.data.tokens import BPE, Words
+from steepest.data.corpora import open_corpus
+from steepest.data.tokens import BPE, word_vocabulary
 from steepest.paper import Drawing, Figure, Results, Settings
 from steepest.problems import LastLayer
 from steepest.sweep import Plan, Seeds, Sweep
@@ -27,7 +27,7 @@ class LastLayerSizes(Settings):
         windows: windows of 35 tokens; n = 35·windows.
         width: D of the frozen features.
         seeds: they draw the frozen transformer and the head.
-        corpus: `wikipedia`, or a text file or folder of the user's.
+        corpus: `wikipedia`, `newsgroups`, `wikitext-103`, or a text file or folder of the user's.
         bpe: size of a byte-pair vocabulary trained on the corpus; None takes words.
     """
 
@@ -39,8 +39,8 @@ class LastLayerSizes(Settings):
 
     def problem(self) -> LastLayer:
         """Return the problem."""
-        corpus = WikipediaLeads() if self.corpus == "wikipedia" else TextFiles(path=self.corpus)
-        vocabulary = Words() if self.bpe is None else BPE(size=self.bpe)
+        corpus = open_corpus(self.corpus)
+        vocabulary = word_vocabulary(corpus) if self.bpe is None else BPE(size=self.bpe)
         return LastLayer(corpus=corpus, vocabulary=vocabulary, windows=self.windows, width=self.width)
 
     def summary(self) -> str:

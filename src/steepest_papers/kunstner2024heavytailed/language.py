@@ -54,7 +54,7 @@ class LanguageSizes(Settings):
         every: updates between two rows of the curves; None takes half an epoch.
         dropout: while training; losses are evaluated without.
         precision: of the matrix products.
-        corpus: `wikipedia`, `20news`, `wikitext-103`, a text file or folder, or a folder with ptb.train.txt.
+        corpus: `wikipedia`, `newsgroups`, `wikitext-103`, a text file or folder, or a folder with ptb.train.txt.
         seeds: they draw the initial weights and the order of the windows.
         device: `cpu`, or a GPU as torch names it.
     """
