@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from steepest.data.synthetic import HeavyTailedLabels
@@ -15,8 +16,8 @@ from steepest.problems import SoftmaxRegression, WeightedQuadratic
 from steepest.problems.base import Params, Task
 from steepest.problems.softmax_regression import affine_task
 from steepest.spec import Method
-from steepest.train import Weighting, example_weights, loss_by_class, mean_loss, train
-from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M, GD, GD_M
+from steepest.train import Weighting, adjust_logits, example_weights, loss_by_class, mean_loss, train
+from steepest_papers.kunstner2024heavytailed.optimizers import ADAM, ADAM_M, GD, GD_M
 
 COUNTS = np.array([9, 4, 0, 2, 1])
 
@@ -104,6 +105,97 @@ def test_weightings_against_their_definition(weighting: Weighting, power: float)
     np.testing.assert_allclose(float(shares.sum()), 1.0, rtol=1e-6)
     if weighting == "inverse":
         np.testing.assert_allclose(expected, means.mean(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("weighting", ["none", "logit-adjusted"])
+def test_without_class_weights_all_samples_count_alike(weighting: Weighting) -> None:
+    task = affine()
+    assert torch.equal(example_weights(task, weighting), task.weights)
+    torch.testing.assert_close(task.weights, torch.full((16,), 1 / 16))
+
+
+def test_class_weights_of_hand_counts() -> None:
+    task = affine()
+    n_k = torch.tensor([9, 4, 0, 2, 1])[task.classes].double()
+    root = n_k**-0.5 / (9 / 3 + 4 / 2 + 2 / 2**0.5 + 1)
+    torch.testing.assert_close(example_weights(task, "inverse").double(), 1 / n_k / 4)
+    torch.testing.assert_close(example_weights(task, "inverse-sqrt").double(), root)
+
+
+def test_the_penalty_is_in_the_objective_and_in_the_gradient_of_every_param() -> None:
+    task, l2 = affine(), 0.7
+    for event in train(task, GradientDescent(task.params.values(), lr=0.3), steps=3, weighting="inverse", l2=l2):
+        assert task.inputs is not None
+        exact = {name: p.detach().double().requires_grad_() for name, p in event.params.items()}
+        losses = F.cross_entropy(task.inputs.double() @ exact["W"].T + exact["b"], task.classes, reduction="none")
+        shares = example_weights(task, "inverse").double()
+        penalty = l2 / 2 * torch.cat([exact["W"].flatten(), exact["b"]]).square().sum()
+        assert float(penalty.detach()) > 0.2  # it is no detail here
+        value = losses @ shares + penalty
+        torch.autograd.backward(value)
+        np.testing.assert_allclose(event.objective, float(value.detach()), rtol=1e-6)
+        np.testing.assert_allclose(event.losses.numpy(), losses.detach().numpy(), rtol=1e-5, atol=1e-6)
+        if event.step < 3:
+            for name, param in event.params.items():
+                torch.testing.assert_close(param.grad, exact[name].grad, rtol=1e-5, atol=1e-6, check_dtype=False)
+
+
+def test_gd_on_the_penalised_quadratic_contracts_by_its_closed_form() -> None:
+    c, lr, l2 = 6, 0.8, 0.25
+    task = WeightedQuadratic(num_coordinates=c).setup(0)
+    pi = task.class_counts.numpy()
+    for event in train(task, GradientDescent([task.params["w"]], lr=lr), steps=12, l2=l2):
+        w = (1 - lr * (pi + l2)) ** event.step
+        np.testing.assert_allclose(event.params["w"].detach().numpy(), w, rtol=1e-12)
+        np.testing.assert_allclose(event.objective, 0.5 * (pi + l2) @ w**2, rtol=1e-12)
+        np.testing.assert_allclose(event.losses.numpy(), 0.5 * w**2, rtol=1e-12)
+
+
+def test_a_line_search_sees_the_penalty() -> None:
+    task, l2, start = WeightedQuadratic(num_coordinates=1).setup(0), 3.0, 1.0
+    list(train(task, LineSearchGD([task.params["w"]], lr=1.0), steps=1, l2=l2))
+    eta = 1.5 * start  # f = ½ (1 + λ) w², accepted when (1 − (1 + λ) η)² ≤ 1 − (1 + λ) η
+    while (1 - (1 + l2) * eta) ** 2 > 1 - (1 + l2) * eta:
+        eta *= 0.9
+    assert float(task.params["w"].detach()) == pytest.approx(1 - (1 + l2) * eta, rel=1e-12)
+
+
+@pytest.mark.parametrize("method", [GD_M, ADAM], ids=["GD+m", "Adam-m"])
+def test_the_logit_adjusted_loss_has_the_trajectory_of_its_definition(method: Method) -> None:
+    """Brute force: the cross-entropy of z + log π in float64, with torch's optimizer, from the unadjusted start."""
+    task = affine()
+    assert task.inputs is not None
+    X, y = task.inputs.double(), task.classes
+    prior = torch.as_tensor(np.maximum(COUNTS, 1) / np.maximum(COUNTS, 1).sum())
+    brute = {name: p.detach().double().requires_grad_() for name, p in task.params.items()}
+    its = (
+        torch.optim.SGD(brute.values(), lr=0.1, momentum=0.9)
+        if method == GD_M
+        else torch.optim.Adam(brute.values(), lr=0.1, betas=(0.0, 0.999))
+    )
+    adjust_logits(task)
+    for event in train(task, method.build(task.params, 0.1), steps=6, weighting="logit-adjusted"):
+        losses = F.cross_entropy(X @ brute["W"].T + brute["b"] + prior.log(), y, reduction="none")
+        np.testing.assert_allclose(event.losses.numpy(), losses.detach().numpy(), rtol=2e-5, atol=2e-6)
+        np.testing.assert_allclose(
+            event.params["W"].detach().numpy(), brute["W"].detach().numpy(), rtol=2e-4, atol=2e-5
+        )
+        its.zero_grad()
+        torch.autograd.backward(losses.mean())
+        its.step()
+
+
+def test_logits_without_a_bias_cannot_be_adjusted() -> None:
+    with pytest.raises(ValueError, match="needs a model whose logits have a bias"):
+        adjust_logits(affine(bias=False))
+
+
+def test_a_logit_adjusted_run_starts_at_the_entropy_of_the_labels() -> None:
+    """At W = 0, b = log π the loss is −Σ_k π_k log π_k, and its gradient in the bias is zero."""
+    problem = SoftmaxRegression(data=HeavyTailedLabels(m=4), init="zero")
+    pi = HeavyTailedLabels(m=4).counts() / 64
+    run = Spec(problem=problem, method=GD, lr=0.1, steps=0, weighting="logit-adjusted").execute()
+    assert run.facts["initial_loss"] == pytest.approx(-(pi * np.log(pi)).sum(), rel=1e-6)
 
 
 def test_the_weighted_mean_is_what_is_minimised() -> None:

@@ -134,7 +134,7 @@ def test_bfloat16_products_keep_the_loss_and_the_sums_in_float32() -> None:
 
 
 class LargestTensor(TorchDispatchMode):
-    """Note the most elements that any operation returned, and how many times casts of W's size were made."""
+    """Note the most elements that any operation returned, and how often something of W's size became bfloat16."""
 
     largest = 0
     casts = 0
@@ -143,8 +143,9 @@ class LargestTensor(TorchDispatchMode):
         out = func(*args, **(kwargs or {}))
         for tensor in out if isinstance(out, tuple | list) else (out,):
             if isinstance(tensor, Tensor):
+                half = tensor.dtype == torch.bfloat16 and func is torch.ops.aten._to_copy.default
                 self.largest = max(self.largest, tensor.numel())
-                self.casts += func is torch.ops.aten._to_copy.default and tensor.numel() == C * D
+                self.casts += half and tensor.numel() == C * D
         return out
 
 

@@ -4,8 +4,8 @@
 
 The weights are known before the forward pass, so the gradient of a chunk's logits is taken while they are at hand:
 ∂objective/∂z_i = w_i (p_i − e_{y_i}), p_i = softmax(z_i), which overwrites the logits and is used at once for the gradients
-of h, W and b. The backward pass only scales them. Memory beyond inputs and gradients is one chunk of logits (twice where
-the products are in bfloat16), whatever n is.
+of h, W and b. The backward pass only scales them. Memory beyond inputs and gradients is one chunk of logits, twice where
+the products are in bfloat16, and one addend of the gradient of W, whatever n is.
 
 Shapes: n rows, D features, c classes, k rows in a chunk. Derived by us from the gradient of the softmax.
 """

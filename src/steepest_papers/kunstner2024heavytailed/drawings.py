@@ -117,7 +117,7 @@ def learning_rates(results: Results, plan: str) -> Drawing:
 
 def grid_of_cases(results: Results, cases: Mapping[str, str], labels: Sequence[str]) -> Drawing:
     """Return loss by group: a row for each optimizer, a column for each case, given as title → plan."""
-    figure, axes = canvas(len(labels), len(cases), width=2.3, height=2.1, sharex=True, sharey=True)
+    figure, axes = canvas(len(labels), len(cases), width=2.3, height=2.1, sharex="col", sharey=True)
     bests: dict[str, Best] = {}
     for row, label in zip(axes, labels, strict=True):
         for ax, (title, plan) in zip(row, cases.items(), strict=True):
@@ -128,12 +128,30 @@ def grid_of_cases(results: Results, cases: Mapping[str, str], labels: Sequence[s
         row[0].set_ylabel(f"{label}, training loss")
     for ax in axes[:-1].flat:
         ax.set_xlabel("")
+    axes[0, 0].get_legend().set(frame_on=True, zorder=9)
     return Drawing(figure, curves_of(bests))
+
+
+def overall_by_case(results: Results, cases: Mapping[str, str]) -> Drawing:
+    """Return the mean loss of every optimizer, one panel for each case, given as title → plan."""
+    figure, axes = canvas(1, len(cases), width=3.2, height=2.8, sharey=True)
+    shown: dict[str, Best] = {}
+    for ax, (title, plan) in zip(axes[0], cases.items(), strict=True):
+        sweep = results.sweep(plan)
+        bests = selected(sweep, sweep.labels)
+        lines(ax, bests)
+        ax.set_title(title)
+        shown |= {f"{label}, {title}": best for label, best in bests.items()}
+    for ax in axes[0]:
+        ax.get_legend().remove()
+    axes[0, -1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    axes[0, 0].set_ylabel("training loss")
+    return Drawing(figure, curves_of(shown))
 
 
 def ends_by_case(results: Results, cases: Mapping[str, str], labels: Sequence[str], *, axis: str) -> Drawing:
     """Return where each optimizer ends in each case, title → plan: mean loss on the left, rarest level on the right."""
-    figure, axes = canvas(1, 2, width=3.6, height=2.8, sharey=True)
+    figure, axes = canvas(1, 2, width=max(3.6, 0.9 * len(cases)), height=2.8, sharey=True)
     x = np.arange(len(cases))
     rows: list[dict[str, Any]] = []
     for label in labels:

@@ -111,7 +111,12 @@ FIGURE = Figure(
         "Heavy-tailed labels alone reproduce the gap: on a convex problem with uninformative inputs, gradient descent learns "
         "classes in the order of their frequency and hardly reaches the rare ones, while Adam and sign descent learn them all."
     ),
-    scales={"smoke": LinearSizes(m=4), "laptop": LinearSizes(m=7), "paper": LinearSizes(m=11)},
+    scales={
+        "smoke": LinearSizes(m=4),
+        "quick": LinearSizes(m=7),
+        "laptop": LinearSizes(m=7),
+        "paper": LinearSizes(m=11),
+    },
     plans=plans,
     claims=CLAIMS,
     draw=draw,

@@ -146,6 +146,7 @@ FIGURE = Figure(
     ),
     scales={
         "smoke": LastLayerSizes(windows=12, width=16),
+        "quick": LastLayerSizes(windows=60, width=64),
         "laptop": LastLayerSizes(windows=60, width=64),
         "paper": LastLayerSizes(windows=2_000, width=1_200),
     },

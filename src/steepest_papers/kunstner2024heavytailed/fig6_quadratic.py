@@ -145,6 +145,7 @@ FIGURE = Figure(
     ),
     scales={
         "smoke": QuadraticSizes(num_coordinates=30, steps=100),
+        "quick": QuadraticSizes(),
         "laptop": QuadraticSizes(),
         "paper": QuadraticSizes(),
     },

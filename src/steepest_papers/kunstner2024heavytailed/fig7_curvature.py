@@ -140,7 +140,12 @@ FIGURE = Figure(
         "At initialisation gradients differ between classes and Hessians do not. During training both come to be proportional "
         "to class frequency, so that dividing by the gradient's size, as Adam and sign descent do, acts like a preconditioner."
     ),
-    scales={"smoke": PathSizes(m=4), "laptop": PathSizes(m=8), "paper": PathSizes(m=11)},
+    scales={
+        "smoke": PathSizes(m=4),
+        "quick": PathSizes(m=8),
+        "laptop": PathSizes(m=8),
+        "paper": PathSizes(m=11),
+    },
     plans=path_plans,
     claims=CLAIMS,
     draw=draw,

@@ -29,7 +29,7 @@ from steepest.sweep import Grid, Seeds, Sweep, decades
 from steepest.train import Weighting
 
 PTB_CLASSES, PTB_TOKENS, PTB_STEPS, PTB_UPDATES_PER_EPOCH = 9_900, 923_648, 5_200, 52
-ROWS_PER_EPOCH = 2
+ROWS_PER_EPOCH = 1
 RULE = (
     "n = 93 c tokens, T = 5200 c/9900 updates, n/52 tokens an update: a class has as many examples as in the paper's Penn "
     "Treebank runs, and the horizon is as long in units of 1/π_c. Width and depth are set by cost. Learning-rate grids start "
@@ -51,7 +51,7 @@ class LanguageSizes(Settings):
         steps: T; None takes 5200 c / 9900.
         held_out: windows of validation text.
         per_chunk: windows per forward pass.
-        every: updates between two rows of the curves; None takes half an epoch.
+        every: updates between two rows of the curves; None takes an epoch.
         dropout: while training; losses are evaluated without.
         precision: of the matrix products.
         corpus: `wikipedia`, `newsgroups`, `wikitext-103`, a text file or folder, or a folder with ptb.train.txt.

@@ -6,6 +6,7 @@ Inputs are uniform noise; labels are independent of them and heavy-tailed: m lev
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Annotated
 
@@ -15,8 +16,15 @@ from steepest.data.synthetic import HeavyTailedLabels
 from steepest.paper import Settings
 from steepest.problems import SoftmaxRegression
 from steepest.spec import Method
-from steepest.sweep import Seeds, Sweep
-from steepest_papers.kunstner2024heavytailed.optimizers import linear_grid
+from steepest.sweep import Grid, Seeds, Sweep
+from steepest_papers.kunstner2024heavytailed.optimizers import (
+    ADAM,
+    GD,
+    LINEAR_RATES,
+    PAPER_DIMENSION,
+    around,
+    linear_grid,
+)
 
 PAPER_M, PAPER_STEPS = 11, 1000
 RULE = (
@@ -62,3 +70,32 @@ def linear_sweep(sizes: LinearSizes, methods: Iterable[Method]) -> Sweep:
         seeds=sizes.seeds,
         groups=sizes.m,
     )
+
+
+def stiffness(mean: float, variance: float, d: int, n: int) -> float:
+    """Return about the largest eigenvalue of XᵀX/n: d μ² + s² (1 + √(d/n))²."""
+    return d * mean**2 + variance * (1 + math.sqrt(d / n)) ** 2
+
+
+def mean_size(mean: float, std: float) -> float:
+    """Return E|x| of x ~ N(μ, s²)."""
+    t = mean / std
+    return std * math.sqrt(2 / math.pi) * math.exp(-(t**2) / 2) + mean * math.erf(t / math.sqrt(2))
+
+
+def gaussian_grid(method: Method, data: HeavyTailedLabels) -> Grid:
+    """Return the grid for Gaussian inputs: five decades around the rate with the effect of the paper's on uniform ones.
+
+    GD's stable step is inverse to the largest eigenvalue of XᵀX/n (uniform inputs: μ = 1/2, s² = 1/12); Adam's step
+    changes a logit by α ‖x‖₁ ≈ α d E|x|, with E|x| = 1/2 (derived by us).
+
+    Raises:
+        KeyError: a method other than GD and Adam, for which no such rule is stated.
+    """
+    n, d = data.num_samples, data.num_features
+    factors = {
+        GD: stiffness(0.5, 1 / 12, d, n) / stiffness(data.mean, data.std**2, d, n),
+        ADAM: 0.5 / mean_size(data.mean, data.std),
+    }
+    factor = factors[method]
+    return around(LINEAR_RATES[method][0] + math.log10(factor * PAPER_DIMENSION / d))

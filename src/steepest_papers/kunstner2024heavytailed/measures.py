@@ -6,13 +6,14 @@ of the initial loss (`steepest.measure.progress`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from steepest.measure.progress import group_progress, optimizer_gap, rank_order
 from steepest.paper import Results
-from steepest.results import Best
+from steepest.results import Best, Undecided
 from steepest.verdict import Measured
 
 Measure = Callable[[Results], Measured]
@@ -38,8 +39,10 @@ def order(plan: str, label: str) -> Measure:
 
     def measure(results: Results) -> Measured:
         best = results.sweep(plan).best(label)
-        final = best.curves("group")[:, -1]
-        return Measured([rank_order(row) for row in final], run_ids(best), evidence=f"{label} at 10^{best.exponent:g}")
+        taus = [rank_order(row) for row in best.curves("group")[:, -1]]
+        if np.isnan(taus).any():
+            raise Undecided(f"{label} at 10^{best.exponent:g}: all groups end at the same loss, so they have no order")
+        return Measured(taus, run_ids(best), evidence=f"{label} at 10^{best.exponent:g}")
 
     return measure
 
@@ -71,6 +74,38 @@ def momentum_against_direction(plan: str, families: tuple[str, ...]) -> Measure:
         parts = ", ".join(f"{family} {change.mean():.2f}" for family, change in changes.items())
         evidence = f"Γ by momentum: {parts}; by sign: {direction.mean():.2f}"
         return Measured(values.tolist(), run_ids(*best.values()), evidence=evidence)
+
+    return measure
+
+
+def difference(first: Measure, second: Measure, *, absolute: bool = False) -> Measure:
+    """Return first − second, seed by seed, or its absolute value."""
+
+    def measure(results: Results) -> Measured:
+        a, b = first(results), second(results)
+        values = np.subtract(a.values, b.values)
+        evidence = f"{np.mean(a.values):.3g} ({a.evidence}) against {np.mean(b.values):.3g} ({b.evidence})"
+        return Measured((np.abs(values) if absolute else values).tolist(), [*a.runs, *b.runs], evidence=evidence)
+
+    return measure
+
+
+def smallest(*parts: Measure) -> Measure:
+    """Return the smallest of several measures, seed by seed."""
+    return _extreme(parts, np.min)
+
+
+def largest(*parts: Measure) -> Measure:
+    """Return the largest of several measures, seed by seed."""
+    return _extreme(parts, np.max)
+
+
+def _extreme(parts: Sequence[Measure], choose: Callable[..., Any]) -> Measure:
+    def measure(results: Results) -> Measured:
+        found = [part(results) for part in parts]
+        values = choose([part.values for part in found], axis=0)
+        means = " ".join(f"{np.mean(part.values):.2f}" for part in found)
+        return Measured(values.tolist(), [run for part in found for run in part.runs], evidence=f"means: {means}")
 
     return measure
 

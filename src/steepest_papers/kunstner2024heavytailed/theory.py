@@ -71,6 +71,7 @@ FIGURE = Figure(
     ),
     scales={
         "smoke": TheorySizes(classes=5, levels=5, vocabulary=1_000),
+        "quick": TheorySizes(),
         "laptop": TheorySizes(),
         "paper": TheorySizes(classes=100, vocabulary=100_000),
     },

@@ -151,6 +151,13 @@ def test_differences_and_extremes_are_taken_seed_by_seed() -> None:
     assert measures.largest(a, b)(results).values == [4.0, 5.0]
 
 
+def test_groups_that_end_alike_have_no_order() -> None:
+    best = SimpleNamespace(exponent=3.0, runs=(), curves=lambda _: np.array([[[4.0, 4.0], [0.0, 0.0]]]))
+    results: Any = SimpleNamespace(sweep=lambda _: SimpleNamespace(best=lambda _: best))
+    with pytest.raises(Undecided, match="GD-m at 10\\^3: all groups end at the same loss"):
+        measures.order("p", "GD-m")(results)
+
+
 class Invented:
     """A run with given losses of two levels, whose mean is the loss."""
 
@@ -210,6 +217,7 @@ def test_rises_and_the_highest_loss() -> None:
     assert step_sizes.highest(run) == 2.5
     assert step_sizes.rises(run) == 0.5
     assert step_sizes.steepest_rise(run) == 2.0
+    assert step_sizes.told(run) == "loss 2 to 4, highest 5, largest rise 4"
     blown: Any = Invented("b", [[2, 2], [np.nan, np.nan]])
     assert (step_sizes.rises(blown), step_sizes.steepest_rise(blown)) == (1.0, np.inf)
 

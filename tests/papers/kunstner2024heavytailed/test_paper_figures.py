@@ -25,6 +25,7 @@ from steepest_papers.kunstner2024heavytailed.fig5_last_layer import horizon
 from steepest_papers.kunstner2024heavytailed.optimizers import MAIN
 
 SCALES = ("smoke", "laptop", "paper")
+ALL_SCALES = ("smoke", "quick", "laptop", "medium", "paper")
 
 FIGURES = {figure.id: figure for figure in PAPER.figures}
 LINEAR = ("fig4", "alternatives", "fig4-larger")
@@ -46,7 +47,8 @@ def test_ids_are_unique_and_thresholds_differ() -> None:
 
 @pytest.mark.parametrize("figure", PAPER.figures, ids=list(FIGURES))
 def test_every_figure_has_all_scales_a_rule_and_claims_with_a_place(figure: Figure) -> None:
-    assert tuple(figure.scales) == SCALES
+    assert set(SCALES) <= set(figure.scales)
+    assert list(figure.scales) == [scale for scale in ALL_SCALES if scale in figure.scales]
     assert figure.rule
     assert figure.statement
     assert all(claim.where and claim.says for claim in figure.claims)
@@ -121,7 +123,7 @@ def corpus(folder: Path) -> Path:
     draw = random.Random(0)
     words = [f"w{chr(97 + k % 26)}{chr(97 + k // 26)}" for k in range(300)]
     weights = [1 / (k + 1) for k in range(300)]
-    text = "\n\n".join(" ".join(draw.choices(words, weights, k=40)) for _ in range(30))
+    text = "\n\n".join(" ".join(draw.choices(words, weights, k=40)) for _ in range(400))
     (folder / "text.txt").write_text(text, encoding="utf-8")
     return folder / "text.txt"
 

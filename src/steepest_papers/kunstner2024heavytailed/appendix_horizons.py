@@ -1,0 +1,109 @@
+"""Appendix: Figure 4 at 150, 200 and 500 of the paper's 1000 updates, each with rates selected there, linear model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from steepest.paper import Drawing, Figure, Results
+from steepest.sweep import Plan
+from steepest.verdict import Claim
+from steepest_papers.kunstner2024heavytailed import drawings, measures
+from steepest_papers.kunstner2024heavytailed.linear import RULE, LinearSizes, horizon, linear_sweep
+from steepest_papers.kunstner2024heavytailed.optimizers import ADAGRAD, MAIN, RESCALED_M
+
+SHARES = (0.15, 0.2, 0.5)
+SHORT = tuple(f"share-{share:g}" for share in SHARES)
+WHERE = "Appendix, shorter horizons"
+
+
+class HorizonSizes(LinearSizes):
+    """Sizes of the linear experiment, whose T is shortened."""
+
+    def summary(self) -> str:
+        """Return the sizes and the shorter horizons."""
+        times = " ".join(str(shorter(self.m, share)) for share in SHARES)
+        return f"{super().summary()}; stopped at {times}"
+
+
+def shorter(m: int, share: float) -> int:
+    """Return a share of T(m), rounded.
+
+    >>> [shorter(11, share) for share in SHARES], [shorter(7, share) for share in SHARES]
+    ([150, 200, 500], [9, 12, 31])
+    """
+    return max(1, round(share * horizon(m)))
+
+
+def plans(sizes: HorizonSizes) -> dict[str, Plan]:
+    """Return the sweep of ten optimizers at each horizon."""
+    sweep = linear_sweep(sizes, (*MAIN, ADAGRAD, RESCALED_M))
+    return {name: sweep.changed(steps=shorter(sizes.m, share)) for name, share in zip(SHORT, SHARES, strict=True)}
+
+
+def draw(results: Results) -> Mapping[str, Drawing]:
+    """Return GD and Adam by level at each horizon, and the mean loss of all optimizers."""
+    cases = {f"T = {results.sweep(name).sweep.steps}": name for name in SHORT}
+    return {
+        "horizons": drawings.grid_of_cases(results, cases, ("GD-m", "Adam-m", "GD+m", "Adam+m")),
+        "horizons-all": drawings.overall_by_case(results, cases),
+    }
+
+
+def at_every_horizon(worse: str, *better: str) -> measures.Measure:
+    """Return the smallest Γ over the three horizons, and over several methods that should be better."""
+    return measures.smallest(*(measures.gap(plan, worse, other) for plan in SHORT for other in better))
+
+
+CLAIMS = (
+    Claim(
+        "hor-gap",
+        WHERE,
+        "At each horizon Adam ends below GD, both without momentum: smallest Γ",
+        at_every_horizon("GD-m", "Adam-m"),
+        holds=0.15,
+        fails=0.05,
+    ),
+    Claim(
+        "hor-gap-momentum",
+        WHERE,
+        "At each horizon Adam ends below GD, both with momentum: smallest Γ",
+        at_every_horizon("GD+m", "Adam+m"),
+        holds=0.15,
+        fails=0.05,
+    ),
+    Claim(
+        "hor-direction",
+        WHERE,
+        "At each horizon Adam, sign descent and AdaGrad end below normalised GD, all without momentum: smallest Γ",
+        at_every_horizon("NormGD-m", "Adam-m", "Sign-m", "AdaGrad"),
+        holds=0.15,
+        fails=0.05,
+    ),
+    Claim(
+        "hor-rare",
+        WHERE,
+        "At each horizon GD without momentum makes little progress on the rarest level: largest ρ_G",
+        measures.largest(*(measures.rarest(plan, "GD-m") for plan in SHORT)),
+        holds=0.15,
+        fails=0.5,
+    ),
+    Claim(
+        "hor-order",
+        WHERE,
+        "At each horizon the loss under GD without momentum grows with rarity: smallest τ of level and loss",
+        measures.smallest(*(measures.order(plan, "GD-m") for plan in SHORT)),
+        holds=0.8,
+        fails=0.3,
+    ),
+)
+
+FIGURE = Figure(
+    id="horizons",
+    title="Linear model stopped earlier, ten optimizers",
+    statement="The picture of Figure 4 does not depend on when one looks: it is there after 15 %, 20 % and 50 % of the updates.",
+    scales={"smoke": HorizonSizes(m=4), "laptop": HorizonSizes(m=7), "paper": HorizonSizes(m=11)},
+    plans=plans,
+    claims=CLAIMS,
+    draw=draw,
+    rule=f"{RULE} The horizons are the paper's shares of T(m).",
+)

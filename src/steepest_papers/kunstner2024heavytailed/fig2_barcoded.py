@@ -1,0 +1,254 @@
+"""Figure 2: a convolutional network on MNIST, balanced and with thousands of bar-coded rare classes, full batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from steepest.data.barcodes import BarcodedDigits
+from steepest.experiment import Calculation
+from steepest.figures import canvas
+from steepest.measure.progress import group_progress
+from steepest.paper import Drawing, Figure, Results
+from steepest.results import Best
+from steepest.sweep import Calculations, Plan
+from steepest.verdict import Claim, Measured
+from steepest_papers.kunstner2024heavytailed import drawings, measures
+from steepest_papers.kunstner2024heavytailed.barcoded import PAPER, RATES, RULE, SMOKE, BarcodedSizes, gap_and_rest
+from steepest_papers.kunstner2024heavytailed.optimizers import GD_AND_ADAM
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+BALANCED, BARCODED, EXAMPLES = "balanced", "barcoded", "examples"
+EXAMPLE_COLUMNS = 5
+SHOWN = ("GD+m", "Adam+m")
+
+
+def plans(sizes: BarcodedSizes) -> dict[str, Plan]:
+    """Return gradient descent and Adam on balanced digits and beside bar-coded ones, and example images."""
+    rates = {method: RATES[method] for method in GD_AND_ADAM}
+    examples = Calculation(example_images, {"data": sizes.barcoded()}, seed=sizes.seeds[0])
+    return {
+        BALANCED: sizes.sweep(sizes.balanced(), rates),
+        BARCODED: sizes.sweep(sizes.barcoded(), rates),
+        EXAMPLES: Calculations((examples,)),
+    }
+
+
+def example_images(data: BarcodedDigits, seed: int) -> tuple[dict[str, int], dict[str, pa.Table]]:
+    """Return the first plain images, and images of the same digits with a bar code and with the empty one.
+
+    Table `images`: kind, column, class, and the pixels in [0, 1], row by row.
+    """
+    images = data.raw(seed)
+    plain, _ = data.num_plain
+    digits = images.train_classes[:EXAMPLE_COLUMNS].numpy()
+    codes = np.linspace(1, data.num_barcodes - 1, EXAMPLE_COLUMNS).astype(int)
+    items = {"plain": np.arange(EXAMPLE_COLUMNS), "bar code": plain + (10 * codes + digits) * data.per_class}
+    if data.empty_barcode:
+        items["empty bar code"] = plain + digits * data.per_class
+    rows = [
+        {"kind": kind, "column": j, "class": int(images.train_classes[i]), "pixels": images.train[i].flatten().tolist()}
+        for kind, found in items.items()
+        for j, i in enumerate(found)
+    ]
+    return {"bits": data.bits, "size": data.size}, {"images": pa.Table.from_pylist(rows)}
+
+
+def frequent_half(results: Results) -> Measured:
+    """Return ρ_1 of gradient descent: its progress on the frequent half."""
+    best = results.sweep(BARCODED).best("GD+m")
+    values = group_progress(best.curves("group"))[:, 0]
+    return Measured(values.tolist(), measures.run_ids(best), evidence=f"GD+m at 10^{best.exponent:g}")
+
+
+def held_out(column: str, number: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> measures.Measure:
+    """Return a number of two curves on held-out images, those of gradient descent and of Adam."""
+
+    def measure(results: Results) -> Measured:
+        bests = [results.sweep(BARCODED).best(label) for label in SHOWN]
+        curves = [best.curves(column) for best in bests]
+        ends = ", ".join(
+            f"{label} {np.round(c[:, -1].mean(axis=0), 2)}" for label, c in zip(SHOWN, curves, strict=True)
+        )
+        evidence = f"held-out loss: {ends}; {np.round(curves[0][:, 0].mean(axis=0), 2)} before training"
+        return Measured(number(*curves).tolist(), measures.run_ids(*bests), evidence=evidence)
+
+    return measure
+
+
+def loss_gap(gd: np.ndarray, adam: np.ndarray) -> np.ndarray:
+    """Return Γ for curves of the mean loss, shape (seeds, steps + 1)."""
+    return np.asarray((gd[:, -1] - adam[:, -1]) / gd[:, 0])
+
+
+def rare_gap(gd: np.ndarray, adam: np.ndarray) -> np.ndarray:
+    """Return ρ_2 of Adam minus ρ_2 of GD for curves by group, shape (seeds, steps + 1, 2)."""
+    return np.asarray(group_progress(adam)[:, -1] - group_progress(gd)[:, -1])
+
+
+def draw(results: Results) -> Mapping[str, Drawing]:
+    """Return the paper's figure, example images, training beside held-out loss, and the learning rates."""
+    return {
+        "fig2": _main(results),
+        "fig2-examples": _examples(results),
+        "fig2-held-out": _held_out(results),
+        "fig2-rates": drawings.learning_rates(results, BARCODED),
+    }
+
+
+def _main(results: Results) -> Drawing:
+    figure, axes = canvas(1, 4, width=2.7)
+    shown: dict[str, Best] = {}
+    for ax, plan, title in zip(axes[0], (BALANCED, BARCODED), ("MNIST", "MNIST + bar-coded"), strict=False):
+        bests = drawings.selected(results.sweep(plan), results.sweep(plan).labels)
+        drawings.lines(ax, bests)
+        ax.set_title(f"{title}, overall")
+        shown |= {f"{label}, {plan}": best for label, best in bests.items()}
+    for ax, label in zip(axes[0, 2:], SHOWN, strict=True):
+        by_half(ax, shown[f"{label}, {BARCODED}"], legend=label == SHOWN[0])
+        ax.set_title(f"{label} by half")
+        ax.sharey(axes[0, 1])
+    axes[0, 0].set_ylabel("training loss")
+    return Drawing(figure, drawings.curves_of(shown))
+
+
+def by_half(ax: Axes, best: Best, *, legend: bool = True, data: str = "") -> None:
+    """Plot the loss of the frequent and of the rare half, named so."""
+    drawings.by_group(ax, best, legend=legend, data=data)
+    if legend:
+        handles, labels = ax.get_legend_handles_labels()
+        names = {"most frequent": "frequent half", "rarest": "rare half"}
+        ax.legend(handles, [names.get(label, label) for label in labels], loc="upper right", ncols=1, fontsize=7)
+
+
+def _held_out(results: Results) -> Drawing:
+    figure, axes = canvas(1, 4, width=2.5, sharey=True)
+    rows: list[dict[str, Any]] = []
+    cases = [(label, data) for label in SHOWN for data in ("", "held_out_")]
+    for ax, (label, data) in zip(axes[0], cases, strict=True):
+        best = results.sweep(BARCODED).best(label, decisive=False)
+        name = "held out" if data else "training"
+        by_half(ax, best, legend=ax is axes[0, 0], data=data)
+        ax.set_title(f"{label}, {name}")
+        for run in best.runs:
+            for step, losses in zip(run.column("step").tolist(), run.column(f"{data}group").tolist(), strict=True):
+                where = {"method": label, "data": name, "run": run.id, "step": step}
+                rows += [where | {"group": g, "loss": loss} for g, loss in enumerate(losses, start=1)]
+    axes[0, 0].set_ylabel("loss")
+    return Drawing(figure, pa.Table.from_pylist(rows))
+
+
+def _examples(results: Results) -> Drawing:
+    from matplotlib.patches import Rectangle
+
+    (run,) = results.calculations(EXAMPLES)
+    rows = run.table("images").to_pylist()
+    kinds = list(dict.fromkeys(row["kind"] for row in rows))
+    size, bits = run.facts["size"], run.facts["bits"]
+    figure, axes = canvas(len(kinds), EXAMPLE_COLUMNS, width=1.15, height=1.3)
+    for row in rows:
+        ax = axes[kinds.index(row["kind"]), row["column"]]
+        ax.imshow(np.reshape(row["pixels"], (size, size)), cmap="gray", vmin=0, vmax=1)
+        ax.set_title(f"class {row['class']}", fontsize=8, fontweight="normal", loc="center")
+        ax.set(xticks=[], yticks=[])
+        if row["kind"] != "plain":
+            ax.add_patch(
+                Rectangle((-0.5, -0.5), bits, 1, fill=False, edgecolor="#bb5566", linewidth=1.2, clip_on=False)
+            )
+        if row["column"] == 0:
+            ax.set_ylabel(row["kind"])
+    return Drawing(figure, _pixels(rows, size, run.id))
+
+
+def _pixels(rows: list[dict[str, Any]], size: int, run: str) -> pa.Table:
+    """Return one row per pixel."""
+    pixels = np.concatenate([row["pixels"] for row in rows])
+    y, x = np.divmod(np.arange(len(pixels)) % size**2, size)
+    repeated = {name: np.repeat([row[name] for row in rows], size**2) for name in ("kind", "column", "class")}
+    return pa.table({"run": [run] * len(pixels), **repeated, "y": y, "x": x, "value": pixels})
+
+
+CLAIMS = (
+    Claim(
+        "fig2-balanced",
+        "Figure 2a",
+        "On balanced digits GD ends where Adam does, both with momentum: |Γ|",
+        gap_and_rest(BALANCED, "GD+m", "Adam+m"),
+        holds=0.05,
+        fails=0.15,
+    ),
+    Claim(
+        "fig2-gap",
+        "Figure 2b",
+        "With bar-coded classes Adam ends below GD, both with momentum: Γ",
+        measures.gap(BARCODED, "GD+m", "Adam+m"),
+        holds=0.15,
+        fails=0.05,
+    ),
+    Claim(
+        "fig2-gd-frequent",
+        "Figure 2c",
+        "GD with momentum learns the frequent half, the plain digits: ρ_1",
+        frequent_half,
+        holds=0.5,
+        fails=0.15,
+    ),
+    Claim(
+        "fig2-gd-rare",
+        "Figure 2c",
+        "GD with momentum makes little progress on the rare half, the bar-coded digits: ρ_2",
+        measures.rarest(BARCODED, "GD+m"),
+        holds=0.15,
+        fails=0.5,
+    ),
+    Claim(
+        "fig2-adam-rare",
+        "Figure 2d",
+        "Adam with momentum learns the rare half too: ρ_2",
+        measures.rarest(BARCODED, "Adam+m"),
+        holds=0.5,
+        fails=0.15,
+    ),
+    Claim(
+        "fig2-held-out",
+        "Figure 2b, on held-out images",
+        "The gap is there on images that were not trained on: Γ",
+        held_out("held_out_loss", loss_gap),
+        holds=0.05,
+        fails=0.0,
+        kind="ours",
+    ),
+    Claim(
+        "fig2-held-out-rare",
+        "Figure 2c and d, on held-out images",
+        "What Adam learns of the rare half carries over to images that were not trained on: ρ_2 of Adam minus ρ_2 of GD",
+        held_out("held_out_group", rare_gap),
+        holds=0.1,
+        fails=0.0,
+        kind="ours",
+    ),
+)
+
+FIGURE = Figure(
+    id="fig2",
+    title="Convolutional network on MNIST with bar-coded rare classes",
+    statement=(
+        "On balanced digits gradient descent and Adam do equally well. With thousands of rare classes beside them, gradient "
+        "descent learns the frequent half of the images and hardly the rare half, while Adam learns both."
+    ),
+    scales={
+        "smoke": BarcodedSizes(**SMOKE),
+        "quick": BarcodedSizes(bits=5),
+        "laptop": BarcodedSizes(bits=6),
+        "paper": BarcodedSizes(**PAPER, momentum_only=False),
+    },
+    plans=plans,
+    claims=CLAIMS,
+    draw=draw,
+    rule=RULE,
+)
