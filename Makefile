@@ -4,10 +4,13 @@ BIN := .venv/bin
 JOBS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test lint bench venv clean
+.PHONY: run laptop test lint bench venv clean
 .DEFAULT_GOAL := run
 
-run: venv  ## re-measure the core paper at laptop scale; runs, figures and the page go to ./store
+run: venv  ## re-measure the core paper's main figures in ten minutes; runs, figures and the page go to ./store
+	$(BIN)/steepest run kunstner2024heavytailed --scale quick --store store $(if $(JOBS),--jobs $(JOBS))
+
+laptop: venv  ## all of the core paper, within an hour on two cores; what `make run` trained is not trained again
 	$(BIN)/steepest run kunstner2024heavytailed --store store $(if $(JOBS),--jobs $(JOBS))
 
 test: venv  ## all tests and doctests

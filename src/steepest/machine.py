@@ -10,6 +10,7 @@ import torch
 from steepest.problems.base import Work
 
 SECONDS_PER_LOGIT = 3e-9
+SECONDS_PER_NUMBER = 3.5e-10
 SECONDS_PER_RUN = 0.05
 
 
@@ -31,5 +32,6 @@ def gemm_rate(size: int = 1024, repeats: int = 4) -> float:
 
 
 def seconds(work: Work) -> float:
-    """Return the estimated CPU seconds of some work: matrix products at the GEMM rate, logits at a nominal rate."""
-    return work.flops / gemm_rate() + work.logits * SECONDS_PER_LOGIT + SECONDS_PER_RUN
+    """Return the estimated CPU seconds of some work: matrix products at the GEMM rate, the rest at nominal rates."""
+    rest = work.logits * SECONDS_PER_LOGIT + work.touched * SECONDS_PER_NUMBER
+    return work.flops / gemm_rate() + rest + SECONDS_PER_RUN

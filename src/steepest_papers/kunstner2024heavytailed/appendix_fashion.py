@@ -15,7 +15,8 @@ from steepest.data.images import ImageSet, Imbalance
 from steepest.paper import Figure
 from steepest.verdict import Claim
 from steepest_papers.kunstner2024heavytailed import measures
-from steepest_papers.kunstner2024heavytailed.many_classes import RESNET18, ResNetSizes, behind, plans
+from steepest_papers.kunstner2024heavytailed.many_classes import RESNET18, ResNetSizes, plans
+from steepest_papers.kunstner2024heavytailed.many_classes_claims import behind
 from steepest_papers.kunstner2024heavytailed.many_classes_drawing import drawer
 
 CLASSES, HARMONIC = 10, 2.929  # H_10

@@ -17,9 +17,9 @@ from steepest_papers.kunstner2024heavytailed.many_classes import (
     RULE,
     SGD,
     ManyClasses,
-    claims,
     plans,
 )
+from steepest_papers.kunstner2024heavytailed.many_classes_claims import claims
 from steepest_papers.kunstner2024heavytailed.many_classes_drawing import drawer
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M
 

@@ -108,7 +108,7 @@ def draw(results: Results) -> Mapping[str, Drawing]:
         mine = table.filter(pa.compute.equal(table["method"], label))
         c = np.asarray(mine["classes"])
         axes[0, 0].plot(
-            c, np.asarray(mine["final"]) / np.asarray(mine["initial"]), "o-", label=label, **line_style(label)
+            c, np.asarray(mine["final"]) / np.asarray(mine["initial"]), marker="o", label=label, **line_style(label)
         )
         for g, colour in enumerate(group_colours(GROUPS)):
             told = "most frequent" if g == 0 else "rarest" if g == GROUPS - 1 else None

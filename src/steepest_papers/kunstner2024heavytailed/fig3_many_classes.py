@@ -8,9 +8,9 @@ from steepest_papers.kunstner2024heavytailed.many_classes import (
     RESNET18,
     RULE,
     ResNetSizes,
-    claims,
     plans,
 )
+from steepest_papers.kunstner2024heavytailed.many_classes_claims import claims
 from steepest_papers.kunstner2024heavytailed.many_classes_drawing import drawer
 
 TITLES = {"uniform": "Uniform: images of a class", "zipf": "π ∝ 1/k: images of a class"}

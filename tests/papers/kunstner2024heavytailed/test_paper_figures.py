@@ -144,7 +144,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
     return lab
 
 
-def test_every_claim_has_a_verdict_from_runs_in_the_store(lab: Lab) -> None:
+def every_claim_has_a_verdict_from_runs_in_the_store(lab: Lab) -> None:
     rows = lab.ledger()
     assert [row.claim for row in rows] == [claim.id for figure in PAPER.figures for claim in figure.claims]
     stored = {run.id for run in lab.store.all()}
@@ -155,7 +155,7 @@ def test_every_claim_has_a_verdict_from_runs_in_the_store(lab: Lab) -> None:
         assert (row.scale, row.edited) == ("smoke", "")
 
 
-def test_every_drawing_is_an_svg_a_pdf_and_a_csv_whose_rows_name_stored_runs(lab: Lab) -> None:
+def every_drawing_is_an_svg_a_pdf_and_a_csv_whose_rows_name_stored_runs(lab: Lab) -> None:
     stored = {run.id for run in lab.store.all()}
     for figure in lab.figures:
         drawings = lab.draw(figure)
@@ -169,7 +169,7 @@ def test_every_drawing_is_an_svg_a_pdf_and_a_csv_whose_rows_name_stored_runs(lab
             assert {row["run"] for row in rows} <= stored, svg.name
 
 
-def test_the_plotted_curves_are_the_stored_ones(lab: Lab) -> None:
+def the_plotted_curves_are_the_stored_ones(lab: Lab) -> None:
     with (lab.folder / "fig4.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["group"] == "0"]
     for run, points in groupby(rows, key=lambda row: row["run"]):
@@ -178,7 +178,7 @@ def test_the_plotted_curves_are_the_stored_ones(lab: Lab) -> None:
         assert [float(point["loss"]) for point in points] == found.column("loss").tolist()
 
 
-def test_a_figure_that_shares_runs_with_another_trains_them_once(lab: Lab) -> None:
+def a_figure_that_shares_runs_with_another_trains_them_once(lab: Lab) -> None:
     four, alternatives = (sweep(name, "smoke") for name in ("fig4", "alternatives"))
     ids = [{spec.id for spec in plan.progress(lambda r: lab.store.get(r.id)).explored} for plan in (four, alternatives)]
     shared = [method for method in alternatives.optimizers if method in four.optimizers]
@@ -186,7 +186,7 @@ def test_a_figure_that_shares_runs_with_another_trains_them_once(lab: Lab) -> No
     assert len(ids[0] & ids[1]) >= 2 * (5 + 15 - 3)
 
 
-def test_the_last_layer_reads_the_text_that_it_is_given(lab: Lab) -> None:
+def the_last_layer_reads_the_text_that_it_is_given(lab: Lab) -> None:
     (plan,) = lab.plans["fig5"].values()
     assert isinstance(plan, Sweep)
     assert isinstance(plan.problem, LastLayer)
@@ -194,7 +194,18 @@ def test_the_last_layer_reads_the_text_that_it_is_given(lab: Lab) -> None:
     assert 50 < plan.problem.num_classes <= 301
 
 
-def test_calculations_of_the_theory_are_stored_like_runs(lab: Lab) -> None:
+def calculations_of_the_theory_are_stored_like_runs(lab: Lab) -> None:
     items = [item for plan in lab.plans["theory"].values() for item in plan.progress(lambda _: None).pending]
     assert items
     assert all(isinstance(item, Calculation) and lab.store.get(item.id) for item in items)
+
+
+@pytest.mark.timeout(900)
+def test_the_whole_paper_from_runs_to_files(lab: Lab) -> None:
+    """One test, so that one worker runs the paper once."""
+    every_claim_has_a_verdict_from_runs_in_the_store(lab)
+    every_drawing_is_an_svg_a_pdf_and_a_csv_whose_rows_name_stored_runs(lab)
+    the_plotted_curves_are_the_stored_ones(lab)
+    a_figure_that_shares_runs_with_another_trains_them_once(lab)
+    the_last_layer_reads_the_text_that_it_is_given(lab)
+    calculations_of_the_theory_are_stored_like_runs(lab)
