@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from batched import CLASSES, EXAMPLES, ITEMS, Noise, data
 
+from steepest.data.frequency import frequency_groups
 from steepest.experiment import Spec
 from steepest.optim import Adam, GradientDescent, LineSearchGD
 from steepest.problems.softmax_regression import affine_task
@@ -102,6 +103,15 @@ def test_rows_between_are_means_over_the_examples_visited() -> None:
     for k in range(CLASSES):
         expected = losses[y == k].mean() if (y == k).any() else np.nan
         np.testing.assert_allclose(found["class"][2, k], expected, rtol=1e-6)
+    groups = frequency_groups(task.class_counts.numpy(), 2).of_class
+    for g in range(2):
+        assert found["group"][2, g] == pytest.approx(losses[groups[y] == g].mean(), rel=1e-6)
+
+
+def test_a_class_that_was_not_visited_does_not_hide_its_group() -> None:
+    found = curves(Noise(per_update=1), every=1, steps=4)
+    assert np.isnan(found["class"][1]).sum() >= CLASSES - EXAMPLES
+    assert np.isfinite(found["group"][1:4]).any(axis=1).all()
 
 
 def test_first_and_last_row_and_held_out_data_are_evaluated() -> None:

@@ -51,12 +51,13 @@ class Probe(Component):
 
 
 class Row(NamedTuple):
-    """One row of the curves: losses by class where they are needed, shape (c,), else empty."""
+    """One row of the curves; where losses by class are needed, also those and the examples visited, shape (c,)."""
 
     step: int
     loss: float
     objective: float
     classes: np.ndarray
+    visited: np.ndarray
     held_out_loss: float
     held_out_classes: np.ndarray
 
@@ -112,10 +113,13 @@ class Recorder:
             objective = objective_value(self.task, losses, shares, self.spec.l2)
         if losses is None:
             total, count = distributed.total(self.tally)
-            loss, classes = float(total.sum() / count.sum()), (total / count).numpy()
+            loss, classes, visited = float(total.sum() / count.sum()), (total / count).numpy(), count.numpy().copy()
         else:
-            loss, classes = mean_loss(self.task, losses), self._classes(self.task, losses)
-        return Row(event.step, loss, objective, classes if self._by_class else NOTHING, *self._held_out(event.params))
+            loss, classes, visited = mean_loss(self.task, losses), self._classes(self.task, losses), self.counts
+        if not self._by_class:
+            classes, visited = NOTHING, NOTHING
+        held_out = self._held_out(event.params)
+        return Row(event.step, loss, objective, classes, visited, *held_out)
 
     def _must_evaluate(self, event: Event) -> bool:
         batches = self.task.batches
@@ -160,7 +164,7 @@ class Recorder:
         if self.spec.weighting != "none" or self.spec.l2:
             yield "objective", columns["objective"]
         if self.groups:
-            yield "group", loss_by_group(columns["classes"], self.counts, self.groups)
+            yield "group", self._by_group(columns["classes"], columns["visited"])
         if self.spec.by_class:
             yield "class", columns["classes"].astype(str(self.task.weights.dtype).removeprefix("torch."))
         if self.task.held_out is not None:
@@ -168,6 +172,14 @@ class Recorder:
             if self.groups:
                 counts = self.task.held_out.class_counts.numpy()
                 yield "held_out_group", loss_by_group(columns["held_out_classes"], counts, self.groups)
+
+    def _by_group(self, classes: np.ndarray, visited: np.ndarray) -> np.ndarray:
+        """Return the mean loss of each group over the examples visited, shape (rows, G)."""
+        groups = self.groups
+        assert groups is not None
+        if (visited == self.counts).all():
+            return loss_by_group(classes, self.counts, groups)
+        return np.stack([loss_by_group(row, count, groups) for row, count in zip(classes, visited, strict=True)])
 
     def state(self) -> dict[str, Tensor]:
         """Return rows and tally as tensors, for a checkpoint."""
@@ -180,8 +192,8 @@ class Recorder:
         self.tally.copy_(state["tally"])
         columns = [state[f"row.{name}"].numpy() for name in Row._fields if f"row.{name}" in state]
         self.rows = [
-            Row(int(step), float(loss), float(objective), classes, float(held_out_loss), held_out_classes)
-            for step, loss, objective, classes, held_out_loss, held_out_classes in zip(*columns, strict=True)
+            Row(int(step), float(loss), float(objective), classes, visited, float(held_out), held_out_classes)
+            for step, loss, objective, classes, visited, held_out, held_out_classes in zip(*columns, strict=True)
         ]
 
 

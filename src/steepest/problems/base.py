@@ -81,7 +81,9 @@ class Batches:
             return torch.arange(self.num_items)
         positions = torch.arange(update * self.per_update, (update + 1) * self.per_update)
         epochs = positions // self.num_items
-        parts = [self._order(epoch)[positions[epochs == epoch] % self.num_items] for epoch in torch.unique(epochs).tolist()]
+        parts = [
+            self._order(epoch)[positions[epochs == epoch] % self.num_items] for epoch in torch.unique(epochs).tolist()
+        ]
         return torch.cat(parts)
 
     def examples(self, items: Tensor) -> Tensor:

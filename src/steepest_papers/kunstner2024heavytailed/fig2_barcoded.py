@@ -140,6 +140,7 @@ def _held_out(results: Results) -> Drawing:
                 where = {"method": label, "data": name, "run": run.id, "step": step}
                 rows += [where | {"group": g, "loss": loss} for g, loss in enumerate(losses, start=1)]
     axes[0, 0].set_ylabel("loss")
+    axes[0, 0].set_ylim(0, 1.05 * np.nanmax([row["loss"] for row in rows]))
     return Drawing(figure, pa.Table.from_pylist(rows))
 
 

@@ -94,7 +94,8 @@ class LanguageSizes(Settings):
     def summary(self) -> str:
         """Return text, classes, tokens, model and horizon."""
         sizes = f"{self.num_windows * self.length:,} tokens, T={self.horizon:,}, {self.batch}×{self.length} tokens an update"
-        model = f"{self.depth} blocks of width {self.width}"
+        blocks = "1 block" if self.depth == 1 else f"{self.depth} blocks"
+        model = f"{blocks} of width {self.width}"
         return f"{self.corpus}, c={self.classes:,}, {sizes}, {model}, seeds {' '.join(map(str, self.seeds))}"
 
     def problem(self, **model: Any) -> LanguageModel:
