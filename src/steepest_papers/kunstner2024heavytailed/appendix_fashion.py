@@ -16,7 +16,6 @@ from steepest.paper import Figure
 from steepest.verdict import Claim
 from steepest_papers.kunstner2024heavytailed import measures
 from steepest_papers.kunstner2024heavytailed.many_classes import RESNET18, ResNetSizes, plans
-from steepest_papers.kunstner2024heavytailed.many_classes_claims import behind
 from steepest_papers.kunstner2024heavytailed.many_classes_drawing import drawer
 
 CLASSES, HARMONIC = 10, 2.929  # H_10
@@ -81,7 +80,7 @@ CLAIMS = (
         "fashion-sgd-lag",
         WHERE,
         "Ten classes with n_k ∝ 1/k: under SGD with momentum the rarest fifth does not lag behind the mean: 1 − ρ_5/ρ",
-        behind("zipf", "SGD+m"),
+        measures.behind("zipf", "SGD+m"),
         holds=0.1,
         fails=0.3,
         kind="ours",

@@ -14,7 +14,7 @@ PREFIX = "rew-digits"
 
 
 def plans(sizes: BarcodedSizes) -> dict[str, Plan]:
-    """Return GD with momentum under each weighting; at Figure 2's quick size the runs without weights, and Adam's, are its own."""
+    """Return GD with momentum under each weighting; runs without weights, and Adam's, are those of Figure 2's quick size."""
     sweep = sizes.sweep(sizes.barcoded(), {method: RATES[method] for method in (GD_M, ADAM_M)})
     return reweighting.plans(PREFIX, sweep, unweighted_only=(ADAM_M,))
 
@@ -28,8 +28,8 @@ FIGURE = Figure(
     id="reweighting-digits",
     title="Convolutional network on MNIST with bar-coded rare classes, reweighted losses",
     statement=(
-        "Weighting the bar-coded classes up lets gradient descent reach them; with 1/√π_k it should end below plain gradient descent "
-        "in the unweighted loss."
+        "Weighting the bar-coded classes up lets gradient descent reach them; with 1/√π_k it should end below plain gradient "
+        "descent in the unweighted loss."
     ),
     scales={"smoke": BarcodedSizes(**SMOKE), "laptop": BarcodedSizes(bits=5), "paper": BarcodedSizes(**PAPER)},
     plans=plans,

@@ -83,6 +83,25 @@ def by_group(ax: Axes, best: Best, *, legend: bool = True, data: str = "") -> No
         ax.legend(loc="upper right", handlelength=1.2, ncols=3, columnspacing=0.8, fontsize=7)
 
 
+def held_out(results: Results, plan: str, shown: Sequence[str]) -> Drawing:
+    """Return loss by group on training and on held-out data for the optimizers in `shown`."""
+    sweep = results.sweep(plan)
+    figure, axes = canvas(1, 2 * len(shown), width=2.5, sharey=True)
+    rows: list[dict[str, Any]] = []
+    pairs = [(label, data) for label in shown for data in ("", "held_out_")]
+    for ax, (label, data) in zip(axes[0], pairs, strict=True):
+        best, name = sweep.best(label, decisive=False), "held out" if data else "training"
+        by_group(ax, best, legend=ax is axes[0, 0], data=data)
+        ax.set_title(f"{label}, {name}")
+        for run in best.runs:
+            for step, losses in zip(run.column("step").tolist(), run.column(f"{data}group").tolist(), strict=True):
+                where = {"method": label, "data": name, "run": run.id, "step": step}
+                rows += [where | {"group": g, "loss": loss} for g, loss in enumerate(losses, start=1)]
+    axes[0, 0].set_ylabel("loss")
+    axes[0, 0].set_ylim(0, 1.05 * np.nanmax([row["loss"] for row in rows]))
+    return Drawing(figure, pa.Table.from_pylist(rows))
+
+
 def steps(best: Best) -> np.ndarray:
     """Return the number of updates at each row of the curves, from the run that lasted longest."""
     return np.asarray(np.nanmax(best.curves("step"), axis=0))

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from steepest.experiment import Calculation
 from steepest.figures import canvas, group_colours
-from steepest.measure.progress import group_progress, progress
 from steepest.optim import AdamW, Muon
 from steepest.paper import Drawing, Figure, Results
 from steepest.results import NotRun
@@ -70,33 +66,6 @@ def rarest_half(results: Results) -> Measured:
     return Measured([float(run.facts["rarest_half"])], [run.id], exact=True, evidence=evidence)
 
 
-def held_out_gap(results: Results) -> Measured:
-    """Return Γ on held-out text: (L_SGD − L_Adam)/L(0) at the horizon."""
-    sgd, adam = (results.sweep(PLAN).best(label) for label in ("SGD+m", "Adam+m"))
-    losses = [best.curves("held_out_loss") for best in (sgd, adam)]
-    values = (losses[0][:, -1] - losses[1][:, -1]) / losses[0][:, 0]
-    evidence = f"held out: SGD+m {losses[0][:, -1].mean():.3g}, Adam+m {losses[1][:, -1].mean():.3g}"
-    return Measured(values.tolist(), measures.run_ids(sgd, adam), evidence=evidence)
-
-
-def held_out_rare(results: Results) -> Measured:
-    """Return ρ_10 of Adam minus ρ_10 of SGD on held-out text."""
-    sgd, adam = (results.sweep(PLAN).best(label) for label in ("SGD+m", "Adam+m"))
-    rho = [group_progress(best.curves("held_out_group"))[:, -1] for best in (sgd, adam)]
-    evidence = f"held out, ρ_10: SGD+m {rho[0].mean():.2f}, Adam+m {rho[1].mean():.2f}"
-    return Measured((rho[1] - rho[0]).tolist(), measures.run_ids(sgd, adam), evidence=evidence)
-
-
-def rare_behind_all(results: Results) -> Measured:
-    """Return 1 − ρ_10/ρ under SGD: by how much the rarest tenth lags behind the mean."""
-    best = results.sweep(PLAN).best("SGD+m")
-    rare = group_progress(best.curves("group"))[:, -1]
-    mean = progress(best.curves()[:, 0], best.curves()[:, -1])
-    return Measured(
-        (1 - rare / mean).tolist(), measures.run_ids(best), evidence=f"ρ_10 {rare.mean():.2f}, ρ {mean.mean():.2f}"
-    )
-
-
 def of_all(measure: measures.Measure) -> measures.Measure:
     """Return a measure of optimizers that are left out where only SGD and Adam are run."""
 
@@ -112,7 +81,7 @@ def draw(results: Results) -> Mapping[str, Drawing]:
     """Return the paper's figure, all optimizers by group, training beside held-out loss, and the learning rates."""
     drawn = {
         "fig1": _main(results),
-        "fig1-held-out": _held_out(results),
+        "fig1-held-out": drawings.held_out(results, PLAN, ("SGD+m", "Adam+m")),
         "fig1-rates": drawings.learning_rates(results, PLAN),
     }
     labels = results.sweep(PLAN).labels
@@ -146,23 +115,6 @@ def _counts(ax: Axes, results: Results) -> None:
     ax.set_title("Tokens in ten groups")
 
 
-def _held_out(results: Results) -> Drawing:
-    sweep = results.sweep(PLAN)
-    figure, axes = canvas(1, 4, width=2.5, sharey=True)
-    rows: list[dict[str, Any]] = []
-    pairs = [(label, data) for label in ("SGD+m", "Adam+m") for data in ("", "held_out_")]
-    for ax, (label, data) in zip(axes[0], pairs, strict=True):
-        best = sweep.best(label, decisive=False)
-        drawings.by_group(ax, best, legend=ax is axes[0, 0], data=data)
-        ax.set_title(f"{label}, {'held out' if data else 'training'}")
-        for run in best.runs:
-            for step, row in zip(run.column("step").tolist(), run.column(f"{data}group"), strict=True):
-                where = {"method": label, "data": data.strip("_") or "training", "run": run.id, "step": step}
-                rows += [where | {"group": g + 1, "loss": float(loss)} for g, loss in enumerate(np.asarray(row))]
-    axes[0, 0].set_ylabel("loss")
-    return Drawing(figure, pa.Table.from_pylist(rows))
-
-
 CLAIMS = (
     Claim(
         "fig1-tail",
@@ -192,7 +144,7 @@ CLAIMS = (
         "fig1-sgd-lag",
         "Figure 1c",
         "Under SGD the rarest tenth lags behind the mean: 1 − ρ_10/ρ",
-        rare_behind_all,
+        measures.behind(PLAN, "SGD+m"),
         holds=0.3,
         fails=0.1,
     ),
@@ -208,7 +160,7 @@ CLAIMS = (
         "fig1-held-out",
         "Figure 1b, on held-out text",
         "The gap is there on text that was not trained on: Γ",
-        held_out_gap,
+        measures.held_out_gap(PLAN, "SGD+m", "Adam+m"),
         holds=0.05,
         fails=0.0,
         kind="ours",
@@ -217,7 +169,7 @@ CLAIMS = (
         "fig1-held-out-rare",
         "Figure 1c and d, on held-out text",
         "What Adam learns of the rarest tenth carries over to text that was not trained on: ρ_10 of Adam minus ρ_10 of SGD",
-        held_out_rare,
+        measures.held_out_lead(PLAN, "SGD+m", "Adam+m"),
         holds=0.1,
         fails=0.0,
         kind="ours",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,37 +66,12 @@ def frequent_half(results: Results) -> Measured:
     return Measured(values.tolist(), measures.run_ids(best), evidence=f"GD+m at 10^{best.exponent:g}")
 
 
-def held_out(column: str, number: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> measures.Measure:
-    """Return a number of two curves on held-out images, those of gradient descent and of Adam."""
-
-    def measure(results: Results) -> Measured:
-        bests = [results.sweep(BARCODED).best(label) for label in SHOWN]
-        curves = [best.curves(column) for best in bests]
-        ends = ", ".join(
-            f"{label} {np.round(c[:, -1].mean(axis=0), 2)}" for label, c in zip(SHOWN, curves, strict=True)
-        )
-        evidence = f"held-out loss: {ends}; {np.round(curves[0][:, 0].mean(axis=0), 2)} before training"
-        return Measured(number(*curves).tolist(), measures.run_ids(*bests), evidence=evidence)
-
-    return measure
-
-
-def loss_gap(gd: np.ndarray, adam: np.ndarray) -> np.ndarray:
-    """Return Γ for curves of the mean loss, shape (seeds, steps + 1)."""
-    return np.asarray((gd[:, -1] - adam[:, -1]) / gd[:, 0])
-
-
-def rare_gap(gd: np.ndarray, adam: np.ndarray) -> np.ndarray:
-    """Return ρ_2 of Adam minus ρ_2 of GD for curves by group, shape (seeds, steps + 1, 2)."""
-    return np.asarray(group_progress(adam)[:, -1] - group_progress(gd)[:, -1])
-
-
 def draw(results: Results) -> Mapping[str, Drawing]:
     """Return the paper's figure, example images, training beside held-out loss, and the learning rates."""
     return {
         "fig2": _main(results),
         "fig2-examples": _examples(results),
-        "fig2-held-out": _held_out(results),
+        "fig2-held-out": drawings.held_out(results, BARCODED, SHOWN),
         "fig2-rates": drawings.learning_rates(results, BARCODED),
     }
 
@@ -124,24 +99,6 @@ def by_half(ax: Axes, best: Best, *, legend: bool = True, data: str = "") -> Non
         handles, labels = ax.get_legend_handles_labels()
         names = {"most frequent": "frequent half", "rarest": "rare half"}
         ax.legend(handles, [names.get(label, label) for label in labels], loc="upper right", ncols=1, fontsize=7)
-
-
-def _held_out(results: Results) -> Drawing:
-    figure, axes = canvas(1, 4, width=2.5, sharey=True)
-    rows: list[dict[str, Any]] = []
-    cases = [(label, data) for label in SHOWN for data in ("", "held_out_")]
-    for ax, (label, data) in zip(axes[0], cases, strict=True):
-        best = results.sweep(BARCODED).best(label, decisive=False)
-        name = "held out" if data else "training"
-        by_half(ax, best, legend=ax is axes[0, 0], data=data)
-        ax.set_title(f"{label}, {name}")
-        for run in best.runs:
-            for step, losses in zip(run.column("step").tolist(), run.column(f"{data}group").tolist(), strict=True):
-                where = {"method": label, "data": name, "run": run.id, "step": step}
-                rows += [where | {"group": g, "loss": loss} for g, loss in enumerate(losses, start=1)]
-    axes[0, 0].set_ylabel("loss")
-    axes[0, 0].set_ylim(0, 1.05 * np.nanmax([row["loss"] for row in rows]))
-    return Drawing(figure, pa.Table.from_pylist(rows))
 
 
 def _examples(results: Results) -> Drawing:
@@ -219,7 +176,7 @@ CLAIMS = (
         "fig2-held-out",
         "Figure 2b, on held-out images",
         "The gap is there on images that were not trained on: Γ",
-        held_out("held_out_loss", loss_gap),
+        measures.held_out_gap(BARCODED, *SHOWN),
         holds=0.05,
         fails=0.0,
         kind="ours",
@@ -228,7 +185,7 @@ CLAIMS = (
         "fig2-held-out-rare",
         "Figure 2c and d, on held-out images",
         "What Adam learns of the rare half carries over to images that were not trained on: ρ_2 of Adam minus ρ_2 of GD",
-        held_out("held_out_group", rare_gap),
+        measures.held_out_lead(BARCODED, *SHOWN),
         holds=0.1,
         fails=0.0,
         kind="ours",

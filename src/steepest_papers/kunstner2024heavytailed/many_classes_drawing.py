@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from steepest.figures import canvas
 from steepest.paper import Drawing, Results
@@ -25,7 +24,7 @@ def drawer(name: str, titles: Mapping[str, str]) -> Callable[[Results], Mapping[
     """Return the drawings of a figure `name`; `titles` are those of the plans `uniform` and `zipf`."""
     return lambda results: {
         name: main(results, titles),
-        f"{name}-held-out": held_out(results, "zipf"),
+        f"{name}-held-out": drawings.held_out(results, "zipf", SHOWN),
         f"{name}-rates": drawings.learning_rates(results, "zipf"),
         f"{name}-rates-uniform": drawings.learning_rates(results, "uniform"),
     }
@@ -70,21 +69,3 @@ def examples(ax: Axes, results: Results, plan: str) -> None:
     ax.grid(visible=False)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-
-
-def held_out(results: Results, plan: str) -> Drawing:
-    """Return loss by group on training and on held-out images, under SGD and under Adam."""
-    sweep = results.sweep(plan)
-    figure, axes = canvas(1, 2 * len(SHOWN), width=2.5, sharey=True)
-    rows: list[dict[str, Any]] = []
-    pairs = [(label, data) for label in SHOWN for data in ("", "held_out_")]
-    for ax, (label, data) in zip(axes[0], pairs, strict=True):
-        best, name = sweep.best(label, decisive=False), data.strip("_").replace("_", " ") or "training"
-        drawings.by_group(ax, best, legend=ax is axes[0, 0], data=data)
-        ax.set_title(f"{label}, {name}")
-        for run in best.runs:
-            for step, losses in zip(run.column("step").tolist(), run.column(f"{data}group").tolist(), strict=True):
-                where = {"method": label, "data": name, "run": run.id, "step": step}
-                rows += [where | {"group": g, "loss": loss} for g, loss in enumerate(losses, start=1)]
-    axes[0, 0].set_ylabel("loss")
-    return Drawing(figure, pa.Table.from_pylist(rows))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from steepest.measure.progress import group_progress, optimizer_gap, rank_order
+from steepest.measure.progress import group_progress, optimizer_gap, progress, rank_order
 from steepest.paper import Results
 from steepest.results import Best, Undecided
 from steepest.verdict import Measured
@@ -32,6 +32,44 @@ def least(plan: str, label: str) -> Measure:
 def lag(plan: str, label: str) -> Measure:
     """Return the measure ρ_1 − ρ_G: how far the rarest group is behind the most frequent one."""
     return lambda results: _by_group(results, plan, label, lambda rho: rho[:, 0] - rho[:, -1])
+
+
+def behind(plan: str, label: str) -> Measure:
+    """Return the measure 1 − ρ_G/ρ: by how much the rarest group lags behind the mean of all samples."""
+
+    def measure(results: Results) -> Measured:
+        best = results.sweep(plan).best(label)
+        rare, losses = group_progress(best.curves("group"))[:, -1], best.curves()
+        mean = progress(losses[:, 0], losses[:, -1])
+        evidence = f"ρ_G {rare.mean():.2f}, ρ {mean.mean():.2f}"
+        return Measured((1 - rare / mean).tolist(), run_ids(best), evidence=evidence)
+
+    return measure
+
+
+def held_out_gap(plan: str, worse: str, better: str) -> Measure:
+    """Return the measure Γ on held-out data."""
+
+    def measure(results: Results) -> Measured:
+        slow, fast = (results.sweep(plan).best(label) for label in (worse, better))
+        first, second = (best.curves("held_out_loss") for best in (slow, fast))
+        told = f"held out: {worse} {first[:, -1].mean():.3g}, {better} {second[:, -1].mean():.3g}"
+        evidence = f"{told}, {first[:, 0].mean():.3g} before training"
+        return Measured(((first - second)[:, -1] / first[:, 0]).tolist(), run_ids(slow, fast), evidence=evidence)
+
+    return measure
+
+
+def held_out_lead(plan: str, worse: str, better: str) -> Measure:
+    """Return the measure ρ_G of `better` minus ρ_G of `worse`, on held-out data."""
+
+    def measure(results: Results) -> Measured:
+        slow, fast = (results.sweep(plan).best(label) for label in (worse, better))
+        first, second = (group_progress(best.curves("held_out_group"))[:, -1] for best in (slow, fast))
+        evidence = f"held out, ρ_G: {worse} {first.mean():.2f}, {better} {second.mean():.2f}"
+        return Measured((second - first).tolist(), run_ids(slow, fast), evidence=evidence)
+
+    return measure
 
 
 def order(plan: str, label: str) -> Measure:

@@ -17,6 +17,7 @@ from steepest.sweep import Sweep
 from steepest.verdict import Measured
 from steepest_papers.kunstner2024heavytailed import appendix_barcoded as appendix
 from steepest_papers.kunstner2024heavytailed import fig2_barcoded as fig2
+from steepest_papers.kunstner2024heavytailed import measures
 from steepest_papers.kunstner2024heavytailed.appendix_barcoded import ALONE, LONGER, conditional_entropy, contradicted
 from steepest_papers.kunstner2024heavytailed.barcoded import RATES, BarcodedSizes, gap_and_rest, learnt
 from steepest_papers.kunstner2024heavytailed.optimizers import MAIN
@@ -182,9 +183,9 @@ def test_progress_of_the_frequent_half() -> None:
 
 
 def test_held_out_gaps_over_all_images_and_on_the_rare_half() -> None:
-    gap = fig2.held_out("held_out_loss", fig2.loss_gap)(results())
+    gap = measures.held_out_gap("plan", "GD+m", "Adam+m")(results())
     assert gap.values == [0.125, 0.5]
-    rare = fig2.held_out("held_out_group", fig2.rare_gap)(results())
+    rare = measures.held_out_lead("plan", "GD+m", "Adam+m")(results())
     assert rare.values == [0.75 - 0.0, 0.5 + 0.25]
     assert rare.runs == ["GD+m 0", "GD+m 1", "Adam+m 0", "Adam+m 1"]
 

@@ -27,7 +27,7 @@ from steepest_papers.kunstner2024heavytailed import (
     appendix_reweighting_images,
     appendix_vision_transformer,
     fig3_many_classes,
-    many_classes_claims,
+    measures,
 )
 from steepest_papers.kunstner2024heavytailed.many_classes import ManyClasses, ResNetSizes, Unlocated, image_table
 
@@ -198,13 +198,13 @@ RESULTS: Any = SimpleNamespace(sweep=lambda plan: SimpleNamespace(best=best))
 
 
 def test_how_far_the_rarest_group_is_behind_the_mean() -> None:
-    found = many_classes_claims.behind("plan", "SGD+m")(RESULTS)
+    found = measures.behind("plan", "SGD+m")(RESULTS)
     assert found.values == [1 - 0.25 / 0.5, 1 - 0.0 / 0.5, 1 + 0.25 / 0.25]
     assert found.runs == ["SGD+m 0", "SGD+m 1", "SGD+m 2"]
 
 
 def test_how_much_more_of_the_rarest_group_one_learns_on_held_out_images() -> None:
-    found = many_classes_claims.held_out_lead("plan", "SGD+m", "Adam+m")(RESULTS)
+    found = measures.held_out_lead("plan", "SGD+m", "Adam+m")(RESULTS)
     assert found.values == pytest.approx([0.2, 0.5, 0.0])
     assert len(found.runs) == 6
 
