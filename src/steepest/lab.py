@@ -172,7 +172,7 @@ class Lab:
 
         drawings = {figure.id: self.draw(figure) for figure in self.figures}
         rows = self.ledger() if ledger is None else ledger
-        name = "report" if self.figures == self.paper.figures else self.figures[0].id
+        name = self.figures[0].id if len(self.figures) == 1 else "report"
         page = target or self.folder / f"{name}.html"
         with store_errors(self.folder) if target is None else nullcontext():
             return write_report(self.paper, rows, self.settings, self.scale, self.store, drawings, page)

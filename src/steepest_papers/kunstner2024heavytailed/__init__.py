@@ -32,26 +32,7 @@ from steepest_papers.kunstner2024heavytailed import (
     table1,
     theory,
 )
-
-NOTES = (
-    "Scope. The theory of Section 3, Figures 4 to 7 and the appendix items that belong to them. Language models, images and "
-    "reweighted losses are not measured yet. All losses are training losses; the paper claims nothing about test performance.",
-    "Sizes. The laptop's sizes follow rules that are written beside each figure and were not searched. The horizon shrinks with "
-    "the number of classes, as the time that gradient flow needs does; small sets with a long horizon show the opposite of the "
-    "paper, because gradient descent then catches up. Learning-rate grids follow a rule in the number of inputs, so that every "
-    "optimizer starts from five decades around the paper's rate, with the same number of runs.",
-    "Choices. Figure 4 appears at two sizes, all optimizers at m = 7 and gradient descent and Adam at m = 8. Figure 5 reads the "
-    "words of Wikipedia lead sections where the paper reads Penn Treebank, and scales the random embedding so that its size "
-    "relative to the positions is that of the paper's width.",
-    "What does not hold here. On the last layer, gradient descent with momentum learns the rarest tenth of the tokens almost as "
-    "well as the rest (claim fig5-gd-rare). The text is short: its rarest words have π = 1/2100 where the paper's have 1/70000, "
-    "while the horizon shrinks with the number of word types, which falls more slowly; in units of 1/π_c the run is 2.9 times "
-    "longer than the paper's. The ranking of the methods, which is what the paper claims with this figure, does hold.",
-    "Thresholds. Those of the figures were written before any of their runs. Those of the theory, tolerances on identities "
-    "and rates, were entered after a first look at the numbers; the store logs all of them before your runs.",
-    "What remains open. Several claims are undecided because three seeds leave an interval that crosses a threshold; more seeds "
-    "(--set seeds=[0,1,2,3,4]) narrow it.",
-)
+from steepest_papers.kunstner2024heavytailed.notes import NOTES
 
 PAPER = Paper(
     key="kunstner2024heavytailed",
