@@ -86,7 +86,7 @@ def draw(results: Results) -> Mapping[str, Drawing]:
     }
     labels = results.sweep(PLAN).labels
     if len(labels) > len(MAIN):
-        drawn["fig1-all"] = drawings.overview(results, PLAN, labels, title="Language model, overall")
+        drawn["fig1-all"] = _all(results)
     return drawn
 
 
@@ -100,6 +100,20 @@ def _main(results: Results) -> Drawing:
         drawings.by_group(ax, sweep.best(label, decisive=False), legend=label == "SGD+m")
         ax.set_title(f"{label} by frequency")
         ax.sharey(axes[0, 1])
+    return Drawing(figure, drawings.curve_table(sweep, sweep.labels))
+
+
+def _all(results: Results) -> Drawing:
+    sweep = results.sweep(PLAN)
+    figure, axes = canvas(2, 4, width=2.6, height=2.3, sharex=True, sharey=True)
+    first, *others = axes.flat
+    drawings.overall(first, sweep, sweep.labels)
+    first.set_title("Overall training loss")
+    for ax, label in zip(others, sweep.labels, strict=False):
+        drawings.by_group(ax, sweep.best(label, decisive=False), legend=label == sweep.labels[0])
+        ax.set_title(label)
+    for ax in others[len(sweep.labels) :]:
+        ax.set_axis_off()
     return Drawing(figure, drawings.curve_table(sweep, sweep.labels))
 
 
