@@ -149,7 +149,7 @@ def test_at_most_as_many_runs_are_handed_out_as_there_are_slots(store: Store, mo
 
         def next_finished(self) -> str:
             item = waiting.pop()
-            return execute_into(store, item, item.description()).id
+            return execute_into(store, item, item.description())
 
     @contextmanager
     def slow(store: Store, jobs: int, description: Any) -> Any:
@@ -191,7 +191,8 @@ def test_run_opens_the_store_it_is_given_or_the_default(tmp_path: Path, monkeypa
 def test_the_cpu_seconds_of_a_run_are_stored(store: Store) -> None:
     started = time.process_time()
     spec = SWEEP.spec(Method(GradientDescent), 0.0, 0)
-    found = execute_into(store, spec, spec.description())
+    found = store.get(execute_into(store, spec, spec.description()))
+    assert found is not None
     assert 0 <= found.seconds <= time.process_time() - started
     assert found.spec == spec.description()
 
