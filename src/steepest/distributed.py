@@ -6,6 +6,7 @@ gradients and losses. Sums over processes differ from those of one process in th
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,9 +29,11 @@ def joined() -> Iterator[int]:
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     try:
         yield count
+        wait()  # together: a process whose peers have gone can abort while it leaves
     finally:
         if count > 1:
             dist.destroy_process_group()
+            gc.collect()  # gloo's threads end with the last reference to the group, which must not outlive the interpreter
 
 
 def rank() -> int:
