@@ -13,7 +13,7 @@ from steepest.data.synthetic import HeavyTailedLabels
 from steepest.experiment import Spec
 from steepest.optim import GradientDescent, LineSearchGD
 from steepest.problems import SoftmaxRegression, WeightedQuadratic
-from steepest.problems.base import Params, Task
+from steepest.problems.base import Data, Params, Task
 from steepest.problems.softmax_regression import affine_task
 from steepest.spec import Method
 from steepest.train import Weighting, adjust_logits, example_weights, loss_by_class, mean_loss, train
@@ -73,12 +73,11 @@ def test_one_event_before_each_update_and_one_after_the_last() -> None:
 def test_one_forward_pass_per_event() -> None:
     task, passes = affine(), []
 
-    def counted(at: Params) -> Tensor:
+    def counted(at: Params, data: Data) -> Tensor:
         passes.append(1)
-        return affine_loss(at)
+        return task.loss(at, data)
 
-    affine_loss = task.loss_by_example
-    list(train(replace(task, loss_by_example=counted), GradientDescent(task.params.values(), lr=0.1), steps=5))
+    list(train(replace(task, loss=counted), GradientDescent(task.params.values(), lr=0.1), steps=5))
     assert len(passes) == 6
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from torch import Tensor
 from steepest.spec import Component
 
 Params = Mapping[str, Tensor]
+Data = Mapping[str, Tensor]
 Objective = Callable[[Params, Tensor, Tensor, int], tuple[Tensor, Tensor]]
 
 
@@ -104,7 +105,8 @@ class Task:
 
     Attributes:
         params: the model at initialisation; leaf tensors that require a gradient.
-        loss_by_example: ℓ_i at given params, shape (n,).
+        loss: ℓ_i at given params and data, shape (n,).
+        data: the tensors that `loss` reads; with `Problem.lockstep`, all that depends on the seed beside the params.
         classes: class y_i of each example, shape (n,), int64, in 0 … c−1.
         class_counts: n_k, shape (c,); a measure π_k where the problem has no integer counts. A class may be absent.
         weights: share of each example in the mean loss, shape (n,), summing to 1.
@@ -115,7 +117,8 @@ class Task:
     """
 
     params: dict[str, Tensor]
-    loss_by_example: Callable[[Params], Tensor]
+    loss: Callable[[Params, Data], Tensor]
+    data: Data
     classes: Tensor
     class_counts: Tensor
     weights: Tensor
@@ -123,6 +126,10 @@ class Task:
     batches: Batches | None = None
     held_out: Task | None = None
     output_bias: str | None = None
+
+    def loss_by_example(self, params: Params) -> Tensor:
+        """Return ℓ_i at `params`, shape (n,)."""
+        return self.loss(params, self.data)
 
 
 def batched_task(
@@ -148,13 +155,14 @@ def batched_task(
     if len(y) != batches.num_items * batches.examples_per_item:
         raise ValueError(f"{len(y)} classes do not fit {batches.num_items} items of {batches.examples_per_item}")
 
-    def loss_by_example(at: Params) -> Tensor:
+    def loss(at: Params, _: Data) -> Tensor:
         chunks = torch.split(torch.arange(batches.num_items), batches.per_chunk)
         return torch.cat([batches.losses(at, items).cpu() for items in chunks])
 
     return Task(
         params={name: value.requires_grad_() for name, value in params.items()},
-        loss_by_example=loss_by_example,
+        loss=loss,
+        data={},
         classes=y,
         class_counts=torch.bincount(y, minlength=num_classes),
         weights=torch.full((len(y),), 1 / len(y)),
@@ -165,7 +173,15 @@ def batched_task(
 
 
 class Problem(Component):
-    """Data + model + loss. A subclass states its fields and implements `setup` and `work`."""
+    """Data + model + loss. A subclass states its fields and implements `setup` and `work`.
+
+    Attributes:
+        lockstep: whether runs may train as one stacked computation (`steepest.lockstep`). It takes a `Task.loss` that
+            reads what depends on the seed from its arguments alone, that `torch.func.vmap` can stack, and tasks that
+            agree in all shapes.
+    """
+
+    lockstep: ClassVar[bool] = False
 
     def setup(self, seed: int) -> Task:
         """Return the task; `seed` draws the data (where it is random) and then the initial params."""

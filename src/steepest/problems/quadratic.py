@@ -5,11 +5,13 @@ f(w) = Σ_k π_k · ½ w_k²,   π_k ∝ k^−α
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
 from steepest.data.frequency import zipf
-from steepest.problems.base import Params, Problem, Task, Work
+from steepest.problems.base import Data, Params, Problem, Task, Work
 
 
 class WeightedQuadratic(Problem):
@@ -23,6 +25,8 @@ class WeightedQuadratic(Problem):
         start: w_k(0), the same for all k.
     """
 
+    lockstep: ClassVar[bool] = True
+
     num_coordinates: int
     exponent: float = 1.0
     start: float = 1.0
@@ -32,12 +36,13 @@ class WeightedQuadratic(Problem):
         c = self.num_coordinates
         pi = torch.as_tensor(zipf(c, self.exponent))
 
-        def loss_by_example(at: Params) -> Tensor:
-            return 0.5 * at["w"] ** 2
-
         w = torch.full((c,), self.start, dtype=torch.float64, requires_grad=True)
-        return Task({"w": w}, loss_by_example, classes=torch.arange(c), class_counts=pi, weights=pi)
+        return Task({"w": w}, _half_square, {}, classes=torch.arange(c), class_counts=pi, weights=pi)
 
     def work(self) -> Work:
         """Return no matrix product and c scalar losses."""
         return Work(flops=0.0, logits=float(self.num_coordinates))
+
+
+def _half_square(at: Params, _: Data) -> Tensor:
+    return 0.5 * at["w"] ** 2

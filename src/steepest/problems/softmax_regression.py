@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.models.affine import affine_init
-from steepest.problems.base import Params, Problem, Task, Work
+from steepest.problems.base import Data, Params, Problem, Task, Work
 
 
 class SoftmaxRegression(Problem):
@@ -24,6 +24,8 @@ class SoftmaxRegression(Problem):
         bias: whether the layer has b (the paper's has; its theory has none).
         init: PyTorch's default U(±1/√d), or zero as in the theory.
     """
+
+    lockstep: ClassVar[bool] = True
 
     data: HeavyTailedLabels
     bias: bool = True
@@ -48,18 +50,21 @@ class SoftmaxRegression(Problem):
 def affine_task(X: Tensor, y: Tensor, num_classes: int, params: dict[str, Tensor]) -> Task:
     """Return the task of an affine layer `params` (`W`, perhaps `b`) on inputs X (n, d) with classes y (n,)."""
 
-    def loss_by_example(at: Params) -> Tensor:
-        return F.cross_entropy(_logits(X, at["W"], at.get("b")), y, reduction="none")
-
     return Task(
         params={name: value.requires_grad_() for name, value in params.items()},
-        loss_by_example=loss_by_example,
+        loss=affine_loss,
+        data={"X": X, "y": y},
         classes=y,
         class_counts=torch.bincount(y, minlength=num_classes),
         weights=torch.full((len(y),), 1 / len(y), dtype=X.dtype),
         inputs=X,
         output_bias="b" if "b" in params else None,
     )
+
+
+def affine_loss(at: Params, data: Data) -> Tensor:
+    """Return ℓ_i = −log softmax(W x_i + b)_{y_i} of `data` X (n, d), y (n,), shape (n,)."""
+    return F.cross_entropy(_logits(data["X"], at["W"], at.get("b")), data["y"], reduction="none")
 
 
 def _logits(X: Tensor, W: Tensor, b: Tensor | None) -> Tensor:
