@@ -23,12 +23,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import overload
 
 import torch
 from torch import Tensor
-
-Number = TypeVar("Number", float, Tensor)
 
 
 def l1_norm(tensors: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
@@ -93,15 +91,19 @@ def linf_norm(tensors: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
     return _norm(tensors, math.inf, run_axis)
 
 
-def per_run(value: Number, like: Tensor) -> Number:
-    """Gives one number per run the shape that broadcasts against a tensor of R runs.
+@overload
+def per_run(value: Tensor, like: Tensor) -> Tensor: ...
+@overload
+def per_run(value: float | Tensor, like: Tensor) -> float | Tensor: ...
+def per_run(value: float | Tensor, like: Tensor) -> float | Tensor:
+    """Gives one number per run the shape and the dtype that broadcast against a tensor of R runs.
 
     Args:
         value: a number or a scalar tensor (the same for all runs), or shape (R,).
         like: the tensor to broadcast against, shape (R, ...).
 
     Returns:
-        `value` unchanged where it is a single number, else a view of shape (R, 1, ..., 1) with as many axes as `like`.
+        `value` unchanged where it is a single number, else shape (R, 1, ..., 1) with the axes and dtype of `like`.
 
     Example:
         >>> per_run(torch.tensor([1.0, 2.0]), torch.zeros(2, 3, 5)).shape
@@ -111,7 +113,8 @@ def per_run(value: Number, like: Tensor) -> Number:
     """
     if not isinstance(value, Tensor) or value.dim() == 0:
         return value
-    return value.reshape(-1, *[1] * (like.dim() - 1))
+    number = value if value.dtype == torch.bool else value.to(like.dtype)
+    return number.reshape(-1, *[1] * (like.dim() - 1))
 
 
 def _norm(tensors: Sequence[Tensor], order: float, run_axis: bool) -> Tensor:

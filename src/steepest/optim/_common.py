@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, overload
+from typing import Any, ClassVar, overload
 
 import torch
 from torch import Tensor
@@ -34,9 +34,30 @@ def descend_(param: Tensor, direction: Tensor, lr: float | Tensor) -> None:
                 [2.0000, 3.0000]])
     """
     if isinstance(lr, Tensor):
-        param.addcmul_(direction, per_run(lr.to(param.dtype), param), value=-1)
+        param.addcmul_(direction, per_run(lr, param), value=-1)
     else:
         param.add_(direction, alpha=-lr)
+
+
+def average_(average: Tensor, value: Tensor, beta: float | Tensor) -> Tensor:
+    """One step of a running average, m ← β m + (1 − β) x, in place.
+
+    Args:
+        average: m, changed in place.
+        value: x, the shape of m.
+        beta: β, a number, or shape (R,) where the leading axis of m and x counts R runs.
+
+    Returns:
+        m.
+
+    Example:
+        >>> average_(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]), 0.5)
+        tensor([2., 3.])
+    """
+    average.mul_(per_run(beta, average))
+    if isinstance(beta, Tensor):
+        return average.addcmul_(value, per_run(1 - beta, average))
+    return average.add_(value, alpha=1 - beta)
 
 
 def check_options(options: Mapping[str, Any]) -> None:
@@ -54,15 +75,20 @@ def check_options(options: Mapping[str, Any]) -> None:
         Traceback (most recent call last):
         ValueError: momentum must be in [0, 1), got 1.0
     """
-    if "lr" in options and not 0 < options["lr"] < math.inf:
+    if "lr" in options and not all(0 < lr < math.inf for lr in _numbers(options["lr"])):
         raise ValueError(f"lr must be finite and > 0, got {options['lr']}")
     for name in ("eps", "weight_decay"):
-        if name in options and not 0 <= options[name] < math.inf:
+        if name in options and not all(0 <= value < math.inf for value in _numbers(options[name])):
             raise ValueError(f"{name} must be finite and >= 0, got {options[name]}")
-    if "momentum" in options and not 0 <= options["momentum"] < 1:
+    if "momentum" in options and not all(0 <= beta < 1 for beta in _numbers(options["momentum"])):
         raise ValueError(f"momentum must be in [0, 1), got {options['momentum']}")
-    if "betas" in options and not all(0 <= beta < 1 for beta in options["betas"]):
+    if "betas" in options and not all(0 <= beta < 1 for betas in options["betas"] for beta in _numbers(betas)):
         raise ValueError(f"betas must both be in [0, 1), got {options['betas']}")
+
+
+def _numbers(option: float | Tensor) -> list[float]:
+    """An option's value, or its values where every run of a stack has its own."""
+    return option.tolist() if isinstance(option, Tensor) and option.dim() else [float(option)]
 
 
 def with_gradient(group: Mapping[str, Any]) -> list[Tensor]:
@@ -119,7 +145,14 @@ def refuse_sparse(optimizer: Optimizer) -> None:
 
 
 class Descent(Optimizer):
-    """A `torch.optim.Optimizer` whose step is `_descend`, with options checked for every parameter group."""
+    """A `torch.optim.Optimizer` whose step is `_descend`, with options checked for every parameter group.
+
+    Attributes:
+        stacked: the class that steps R runs at once. Each of its parameters and state tensors has a leading axis of R
+            runs; `lr` and the numeric options are tensors of shape (R,), one number per run. None where there is none.
+    """
+
+    stacked: ClassVar[type[Descent] | None] = None
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Adds a group after checking its options."""
@@ -167,6 +200,11 @@ class Descent(Optimizer):
                 self.state[p][name] = torch.zeros_like(p, memory_format=torch.preserve_format)
         return [self.state[p][name] for p in params]
 
-    def _momentum_buffers(self, params: list[Tensor], momentum: float) -> list[Tensor] | list[None]:
+    def _momentum_buffers(self, params: list[Tensor], momentum: float | Tensor) -> list[Tensor] | list[None]:
         """The momentum buffers, or None for each parameter without momentum."""
-        return self._zeros("momentum_buffer", params) if momentum else [None] * len(params)
+        with_momentum = isinstance(momentum, Tensor) or momentum > 0
+        return self._zeros("momentum_buffer", params) if with_momentum else [None] * len(params)
+
+    def _has_runs(self) -> bool:
+        """Whether the leading axis of each parameter counts runs, which have a learning rate each."""
+        return any(isinstance(group["lr"], Tensor) and group["lr"].dim() == 1 for group in self.param_groups)

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
+from steepest.norms import per_run
 from steepest.optim._common import Descent, descend_, gradients, with_gradient
 
 
@@ -30,7 +31,7 @@ def adagrad_(
     sums: Sequence[Tensor],
     lr: float | Tensor,
     *,
-    eps: float = 1e-10,
+    eps: float | Tensor = 1e-10,
 ) -> None:
     """One step in place: s ← s + g², w ← w − α g / (√s + ε).
 
@@ -39,7 +40,7 @@ def adagrad_(
         grads: g, the shapes of `params`.
         sums: s, zeros before the first step, changed in place.
         lr: α, a number, or shape (R,) for R runs.
-        eps: ε.
+        eps: ε, a number, or shape (R,) for R runs.
 
     Example:
         >>> import torch
@@ -51,7 +52,7 @@ def adagrad_(
     """
     for w, g, s in zip(params, grads, sums, strict=True):
         s.addcmul_(g, g)
-        descend_(w, g / s.sqrt().add_(eps), lr)
+        descend_(w, g / s.sqrt().add_(per_run(eps, s)), lr)
 
 
 class AdaGrad(Descent):
@@ -82,3 +83,6 @@ class AdaGrad(Descent):
         for group in self.param_groups:
             params = with_gradient(group)
             adagrad_(params, gradients(params), self._zeros("sum", params), group["lr"], eps=group["eps"])
+
+
+AdaGrad.stacked = AdaGrad

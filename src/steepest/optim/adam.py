@@ -19,15 +19,23 @@ options that change the method. Use AdamW for weight decay, torch's class for AM
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from steepest.optim._common import check_options, descend_, fused_where_possible
+from steepest.norms import per_run
+from steepest.optim._common import (
+    Descent,
+    average_,
+    check_options,
+    descend_,
+    fused_where_possible,
+    gradients,
+    with_gradient,
+)
 
 
 def adam_(
@@ -38,8 +46,8 @@ def adam_(
     step: int,
     lr: float | Tensor,
     *,
-    betas: tuple[float, float] = (0.9, 0.999),
-    eps: float = 1e-8,
+    betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
+    eps: float | Tensor = 1e-8,
 ) -> None:
     """One step in place: m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², w ← w − α m̂ / (√v̂ + ε).
 
@@ -50,8 +58,8 @@ def adam_(
         exp_avg_sqs: v, zeros before the first step, changed in place.
         step: t, the number of this step: 1 for the first.
         lr: α, a number, or shape (R,) for R runs.
-        betas: (β₁, β₂).
-        eps: ε.
+        betas: (β₁, β₂), each a number, or shape (R,) for R runs.
+        eps: ε, likewise.
 
     Example:
         >>> w, m, v = torch.zeros(2), torch.zeros(2), torch.zeros(2)
@@ -62,10 +70,10 @@ def adam_(
     beta1, beta2 = betas
     m_correction, v_correction = 1 - beta1**step, 1 - beta2**step
     for w, g, m, v in zip(params, grads, exp_avgs, exp_avg_sqs, strict=True):
-        m.mul_(beta1).add_(g, alpha=1 - beta1)
-        v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
-        root = v.sqrt().div_(math.sqrt(v_correction)).add_(eps)
-        descend_(w, torch.div(m, root, out=root).div_(m_correction), lr)
+        average_(m, g, beta1)
+        average_(v, g.square(), beta2)
+        root = v.sqrt().div_(per_run(v_correction**0.5, v)).add_(per_run(eps, v))
+        descend_(w, torch.div(m, root, out=root).div_(per_run(m_correction, m)), lr)
 
 
 class Adam(torch.optim.Adam):
@@ -80,6 +88,9 @@ class Adam(torch.optim.Adam):
     Raises:
         ValueError: if an option is outside its domain.
 
+    Attributes:
+        stacked: the class that steps R runs at once; it applies `adam_`, as torch's kernels have one rate for all.
+
     Example:
         >>> w = torch.nn.Parameter(torch.tensor([3.0, -5.0]))
         >>> optimizer = Adam([w], lr=0.5)
@@ -88,6 +99,8 @@ class Adam(torch.optim.Adam):
         >>> w.data
         tensor([ 2.5000, -4.5000])
     """
+
+    stacked: ClassVar[type[Descent]]
 
     def __init__(
         self, params: ParamsT, lr: float, *, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8
@@ -102,3 +115,28 @@ class Adam(torch.optim.Adam):
         super().add_param_group(param_group)
         group = self.param_groups[-1]
         group["fused"] = fused_where_possible(group["params"])
+
+
+class StackedAdam(Descent):
+    """Adam for R runs at once, by `adam_`.
+
+    Args:
+        params: parameters, shapes (R, ...).
+        lr: α, shape (R,).
+        betas: (β₁, β₂), each of shape (R,).
+        eps: ε, shape (R,).
+    """
+
+    def __init__(self, params: ParamsT, lr: Tensor, *, betas: tuple[Tensor, Tensor], eps: Tensor) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "updates": 0})
+
+    def _descend(self) -> None:
+        for group in self.param_groups:
+            group["updates"] += 1
+            params = with_gradient(group)
+            averages = self._zeros("exp_avg", params), self._zeros("exp_avg_sq", params)
+            options = {name: group[name] for name in ("lr", "betas", "eps")}
+            adam_(params, gradients(params), *averages, group["updates"], **options)
+
+
+Adam.stacked = StackedAdam

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
+from steepest.norms import per_run
 from steepest.optim._common import Descent, descend_, gradients, with_gradient
 
 
@@ -31,7 +32,7 @@ def gradient_descent_(
     buffers: Sequence[Tensor | None],
     lr: float | Tensor,
     *,
-    momentum: float = 0.0,
+    momentum: float | Tensor = 0.0,
 ) -> None:
     """One step in place: b ← β b + g, w ← w − α b.
 
@@ -40,7 +41,7 @@ def gradient_descent_(
         grads: g, the shapes of `params`.
         buffers: b, zeros before the first step, changed in place; None for each parameter without momentum.
         lr: α, a number, or shape (R,) for R runs.
-        momentum: β.
+        momentum: β, a number, or shape (R,) for R runs.
 
     Example:
         >>> import torch
@@ -51,7 +52,7 @@ def gradient_descent_(
         (tensor([0.5000]), tensor([3.]))
     """
     for w, g, b in zip(params, grads, buffers, strict=True):
-        descend_(w, g if b is None else b.mul_(momentum).add_(g), lr)
+        descend_(w, g if b is None else b.mul_(per_run(momentum, b)).add_(g), lr)
 
 
 class GradientDescent(Descent):
@@ -83,3 +84,6 @@ class GradientDescent(Descent):
             params, momentum = with_gradient(group), group["momentum"]
             buffers = self._momentum_buffers(params, momentum)
             gradient_descent_(params, gradients(params), buffers, group["lr"], momentum=momentum)
+
+
+GradientDescent.stacked = GradientDescent

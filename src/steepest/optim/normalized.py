@@ -34,7 +34,7 @@ def normalized_gd_(
     buffers: Sequence[Tensor | None],
     lr: float | Tensor,
     *,
-    momentum: float = 0.0,
+    momentum: float | Tensor = 0.0,
     norm: Tensor | None = None,
     run_axis: bool = False,
 ) -> None:
@@ -45,7 +45,7 @@ def normalized_gd_(
         grads: g, the shapes of `params`.
         buffers: b, zeros before the first step, changed in place; None for each parameter without momentum.
         lr: α, a number, or shape (R,) for R runs.
-        momentum: β.
+        momentum: β, a number, or shape (R,) for R runs.
         norm: ‖g‖₂ of the whole model, where `grads` is only a part of it; a scalar, or shape (R,) with `run_axis`.
         run_axis: whether the leading axis of each tensor counts runs; each run is then divided by its own norm.
 
@@ -59,7 +59,7 @@ def normalized_gd_(
     length = torch.where(norm > 0, norm, 1.0)
     for w, g, b in zip(params, grads, buffers, strict=True):
         d = g / per_run(length, g)
-        descend_(w, d if b is None else b.mul_(momentum).add_(d), lr)
+        descend_(w, d if b is None else b.mul_(per_run(momentum, b)).add_(d), lr)
 
 
 class NormalizedGD(Descent):
@@ -90,8 +90,11 @@ class NormalizedGD(Descent):
         grads = self._all_gradients()
         if not grads:
             return
-        norm = l2_norm(grads)
+        norm = l2_norm(grads, run_axis=self._has_runs())
         for group in self.param_groups:
             params, momentum = with_gradient(group), group["momentum"]
             buffers = self._momentum_buffers(params, momentum)
             normalized_gd_(params, gradients(params), buffers, group["lr"], momentum=momentum, norm=norm)
+
+
+NormalizedGD.stacked = NormalizedGD

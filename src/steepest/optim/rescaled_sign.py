@@ -32,7 +32,7 @@ def rescaled_sign_descent_(
     buffers: Sequence[Tensor | None],
     lr: float | Tensor,
     *,
-    momentum: float = 0.0,
+    momentum: float | Tensor = 0.0,
     norm: Tensor | None = None,
     run_axis: bool = False,
 ) -> None:
@@ -43,7 +43,7 @@ def rescaled_sign_descent_(
         grads: g, the shapes of `params`.
         buffers: b, zeros before the first step, changed in place; None for each parameter without momentum.
         lr: α, a number, or shape (R,) for R runs.
-        momentum: β.
+        momentum: β, a number, or shape (R,) for R runs.
         norm: ‖g‖₁ of the whole model, where `grads` is only a part of it; a scalar, or shape (R,) with `run_axis`.
         run_axis: whether the leading axis of each tensor counts runs; each run is then scaled by its own norm.
 
@@ -57,7 +57,7 @@ def rescaled_sign_descent_(
     norm = l1_norm(grads, run_axis=run_axis) if norm is None else norm
     for w, g, b in zip(params, grads, buffers, strict=True):
         d = g.sign().mul_(per_run(norm, g))
-        descend_(w, d if b is None else b.mul_(momentum).add_(d), lr)
+        descend_(w, d if b is None else b.mul_(per_run(momentum, b)).add_(d), lr)
 
 
 class RescaledSignDescent(Descent):
@@ -89,8 +89,11 @@ class RescaledSignDescent(Descent):
         grads = self._all_gradients()
         if not grads:
             return
-        norm = l1_norm(grads)
+        norm = l1_norm(grads, run_axis=self._has_runs())
         for group in self.param_groups:
             params, momentum = with_gradient(group), group["momentum"]
             buffers = self._momentum_buffers(params, momentum)
             rescaled_sign_descent_(params, gradients(params), buffers, group["lr"], momentum=momentum, norm=norm)
+
+
+RescaledSignDescent.stacked = RescaledSignDescent

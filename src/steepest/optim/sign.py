@@ -24,7 +24,8 @@ from typing import Any, Literal
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from steepest.optim._common import Descent, descend_, gradients, with_gradient
+from steepest.norms import per_run
+from steepest.optim._common import Descent, average_, descend_, gradients, with_gradient
 
 Order = Literal["sign-first", "signum"]
 
@@ -35,7 +36,7 @@ def sign_descent_(
     buffers: Sequence[Tensor | None],
     lr: float | Tensor,
     *,
-    momentum: float = 0.0,
+    momentum: float | Tensor = 0.0,
     order: Order = "sign-first",
 ) -> None:
     """One step in place: b ← β b + sign(g), w ← w − α b; or m ← β m + (1 − β) g, w ← w − α sign(m).
@@ -45,7 +46,7 @@ def sign_descent_(
         grads: g, the shapes of `params`.
         buffers: b or m, zeros before the first step, changed in place; None for each parameter without momentum.
         lr: α, a number, or shape (R,) for R runs.
-        momentum: β.
+        momentum: β, a number, or shape (R,) for R runs.
         order: the sign before the average ("sign-first") or after it ("signum").
 
     Example:
@@ -60,9 +61,9 @@ def sign_descent_(
         if b is None:
             descend_(w, g.sign(), lr)
         elif order == "sign-first":
-            descend_(w, b.mul_(momentum).add_(g.sign()), lr)
+            descend_(w, b.mul_(per_run(momentum, b)).add_(g.sign()), lr)
         else:
-            descend_(w, b.mul_(momentum).add_(g, alpha=1 - momentum).sign(), lr)
+            descend_(w, average_(b, g, momentum).sign(), lr)
 
 
 class SignDescent(Descent):
@@ -102,3 +103,6 @@ class SignDescent(Descent):
             params, momentum = with_gradient(group), group["momentum"]
             buffers = self._momentum_buffers(params, momentum)
             sign_descent_(params, gradients(params), buffers, group["lr"], momentum=momentum, order=group["order"])
+
+
+SignDescent.stacked = SignDescent
