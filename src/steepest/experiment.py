@@ -20,7 +20,7 @@ from steepest.checkpoint import Checkpoint
 from steepest.errors import UsageError
 from steepest.problems.base import Problem, Task, Work
 from steepest.record import Probe, Recorder
-from steepest.spec import Component, Method, describe, identity, kind
+from steepest.spec import Component, Method, canonical_json, describe, identity, is_numeric, kind
 from steepest.store import Outcome
 from steepest.train import Weighting, adjust_logits, train
 
@@ -84,6 +84,13 @@ class Spec(Component):
     def id(self) -> str:
         """Return the identity of the run."""
         return identity(self)
+
+    @cached_property
+    def kinship(self) -> str:
+        """Return what runs that may train in one stack share: all but learning rate, seed and numeric options."""
+        fields = {name: value for name, value in self.fields().items() if name not in ("method", "lr", "seed")}
+        options = {name: value for name, value in self.method.options.items() if not is_numeric(value)}
+        return canonical_json([describe(fields), kind(self.method.optimizer), describe(options)])
 
     def work(self) -> Work:
         """Return the cost of the run."""

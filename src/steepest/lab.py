@@ -21,6 +21,7 @@ from typing import Any
 from steepest import distributed
 from steepest.errors import UsageError, unknown
 from steepest.files import sha256, write_atomically
+from steepest.lockstep import Lockstep
 from steepest.paper import Figure, Paper, Results, Settings, find_paper
 from steepest.runner import Step, cpu_seconds_left, lookup, stream
 from steepest.store import Store, default_store, store_errors
@@ -112,11 +113,13 @@ class Lab:
         step = Step(None, parts, cpu_seconds_left(parts))
         return Cost(figure.id if figure else "all", step.done, step.expected, step.seconds_left)
 
-    def stream(self, jobs: int = 1) -> Iterator[Step]:
+    def stream(self, jobs: int = 1, lockstep: Lockstep = "auto") -> Iterator[Step]:
         """Write the thresholds to the store, then train what is missing; yield progress."""
         if distributed.rank() == 0:
             self.paper.register(self.store, self.figures)
-        yield from stream([plan for plans in self.plans.values() for plan in plans.values()], self.store, jobs)
+        yield from stream(
+            [plan for plans in self.plans.values() for plan in plans.values()], self.store, jobs, lockstep
+        )
 
     def complete(self, step: Step) -> list[Figure]:
         """Return the figures that need no further run, as seen in a step of `stream`."""

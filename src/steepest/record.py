@@ -87,9 +87,7 @@ class Recorder:
             self._count(event.examples, event.losses)
         for probe in self.spec.probes:
             if event.step in probe.at:
-                columns = probe.measure(self.task, event.params)
-                rows = len(next(iter(columns.values())))
-                self.probed[probe.name].append({"step": np.full(rows, event.step, np.int32), **columns})
+                self.probed[probe.name].append(probe_rows(probe, event.step, self.task, event.params))
         if event.step % (self.spec.every or 1) == 0 or event.step == self.spec.steps or not _is_finite(event):
             self.rows.append(self._row(event))
             self.tally.zero_()
@@ -143,26 +141,15 @@ class Recorder:
 
     def outcome(self) -> Outcome:
         """Return state, facts and tables of the run."""
-        first, last = self.rows[0], self.rows[-1]
-        finite = math.isfinite(last.objective)
-        facts = {
-            "initial_loss": first.loss,
-            "final_loss": last.loss if finite else None,
-            "initial_objective": first.objective,
-            "final_objective": last.objective if finite else None,
-            "last_step": last.step,
-        }
-        probed = {name: _table(_stacked(rows)) for name, rows in self.probed.items() if rows}
-        return Outcome("done" if finite else "diverged", facts, {"curves": _table(dict(self._curves()))} | probed)
+        return outcome(self.spec, dict(self._curves()), self.probed)
 
     def _curves(self) -> Iterator[tuple[str, np.ndarray]]:
         columns = {
             name: np.array(values) for name, values in zip(Row._fields, zip(*self.rows, strict=True), strict=True)
         }
-        yield "step", columns["step"].astype(np.int32)
+        yield "step", columns["step"]
         yield "loss", columns["loss"]
-        if self.spec.weighting != "none" or self.spec.l2:
-            yield "objective", columns["objective"]
+        yield "objective", columns["objective"]
         if self.groups:
             yield "group", self._by_group(columns["classes"], columns["visited"])
         if self.spec.by_class:
@@ -195,6 +182,39 @@ class Recorder:
             Row(int(step), float(loss), float(objective), classes, visited, float(held_out), held_out_classes)
             for step, loss, objective, classes, visited, held_out, held_out_classes in zip(*columns, strict=True)
         ]
+
+
+def outcome(
+    spec: Spec, curves: Mapping[str, np.ndarray], probed: Mapping[str, list[Mapping[str, np.ndarray]]]
+) -> Outcome:
+    """Return state, facts and tables of a run.
+
+    Args:
+        spec: of the run.
+        curves: one row per recorded step: step, loss, objective, and others that go into the table `curves` as they are.
+        probed: what each probe measured, by name.
+    """
+    first, last = ({name: float(curves[name][row]) for name in ("loss", "objective")} for row in (0, -1))
+    finite = math.isfinite(last["objective"])
+    facts = {
+        "initial_loss": first["loss"],
+        "final_loss": last["loss"] if finite else None,
+        "initial_objective": first["objective"],
+        "final_objective": last["objective"] if finite else None,
+        "last_step": int(curves["step"][-1]),
+    }
+    columns = {**curves, "step": curves["step"].astype(np.int32)}
+    if spec.weighting == "none" and not spec.l2:
+        del columns["objective"]  # it is the loss
+    tables = {name: _table(_stacked(rows)) for name, rows in probed.items() if rows}
+    return Outcome("done" if finite else "diverged", facts, {"curves": _table(columns)} | tables)
+
+
+def probe_rows(probe: Probe, step: int, task: Task, params: Params) -> Mapping[str, np.ndarray]:
+    """Return what a probe measures at `params` after `step` updates, with the step as first column."""
+    columns = probe.measure(task, params)
+    rows = len(next(iter(columns.values())))
+    return {"step": np.full(rows, step, np.int32), **columns}
 
 
 def _is_finite(event: Event) -> bool:

@@ -13,6 +13,7 @@ from typing import overload
 from steepest.errors import StoreError
 from steepest.executors.local import executor
 from steepest.experiment import Runnable
+from steepest.lockstep import Lockstep, bundles
 from steepest.machine import seconds
 from steepest.results import SweepResults
 from steepest.store import Run, Store, default_store
@@ -24,7 +25,7 @@ class Step:
     """Progress of a stream. A run that several plans share counts once.
 
     Attributes:
-        finished: the run that just finished, None at the start.
+        finished: the run that just finished, the last of those that trained together, None at the start.
         progress: how far each plan has come, in the order of the plans.
         seconds_left: estimated CPU seconds, corrected by what finished runs of this stream took.
     """
@@ -45,8 +46,8 @@ class Step:
         return len(_explored(self.progress)) + sum(count for _, count in _later(self.progress))
 
 
-def stream(plans: Sequence[Plan], store: Store, jobs: int = 1) -> Iterator[Step]:
-    """Execute what `plans` need and `store` lacks, in the order of the plans; yield at the start and after each run."""
+def stream(plans: Sequence[Plan], store: Store, jobs: int = 1, lockstep: Lockstep = "auto") -> Iterator[Step]:
+    """Execute what `plans` need and `store` lacks, in the order of the plans; yield at the start and as runs finish."""
     known = lookup(store)
     parts = tuple(plan.progress(known) for plan in plans)
     estimated = measured = 1.0  # a second of trust in the estimate
@@ -55,23 +56,30 @@ def stream(plans: Sequence[Plan], store: Store, jobs: int = 1) -> Iterator[Step]
     if first is None:
         return
     running: dict[str, Runnable] = {}
-    with executor(store, jobs, first) as engine:
+    with executor(store, jobs, first, lockstep) as engine:
+        free = engine.slots
         while True:
             waiting = {item.id: item for part in parts for item in part.pending if item.id not in running}
-            for item in list(waiting.values())[: engine.slots - len(running)]:
-                engine.submit(item)
-                running[item.id] = item
+            for bundle in bundles(waiting.values(), engine.slots, lockstep)[:free]:
+                engine.submit(bundle)
+                running |= {item.id: item for item in bundle}
+                free -= 1
             if not running:
                 return
-            name = engine.next_finished()
-            finished = store.get(name)
-            if finished is None:
-                raise StoreError(f"run {name} has gone from {store.root} since it was stored; repeat the command")
-            estimated += seconds(running.pop(finished.id).work())
-            measured += finished.seconds
+            finished = [_stored(store, name) for name in engine.next_finished()]
+            free += 1
+            estimated += sum(seconds(running.pop(run.id).work()) for run in finished)
+            measured += sum(run.seconds for run in finished)
             pairs = zip(plans, parts, strict=True)
             parts = tuple(plan.progress(known) if part.pending else part for plan, part in pairs)
-            yield Step(finished, parts, cpu_seconds_left(parts) * measured / estimated)
+            yield Step(finished[-1], parts, cpu_seconds_left(parts) * measured / estimated)
+
+
+def _stored(store: Store, name: str) -> Run:
+    found = store.get(name)
+    if found is None:
+        raise StoreError(f"run {name} has gone from {store.root} since it was stored; repeat the command")
+    return found
 
 
 def cpu_seconds_left(parts: Sequence[Progress]) -> float:
@@ -91,10 +99,16 @@ def _later(parts: Iterable[Progress]) -> Iterable[tuple[Runnable, int]]:
 
 
 @overload
-def run(plan: Sweep, *, store: Store | str | None = ..., jobs: int | None = ...) -> SweepResults: ...
+def run(
+    plan: Sweep, *, store: Store | str | None = ..., jobs: int | None = ..., lockstep: Lockstep = ...
+) -> SweepResults: ...
 @overload
-def run(plan: Calculations, *, store: Store | str | None = ..., jobs: int | None = ...) -> list[Run]: ...
-def run(plan: Plan, *, store: Store | str | None = None, jobs: int | None = None) -> SweepResults | list[Run]:
+def run(
+    plan: Calculations, *, store: Store | str | None = ..., jobs: int | None = ..., lockstep: Lockstep = ...
+) -> list[Run]: ...
+def run(
+    plan: Plan, *, store: Store | str | None = None, jobs: int | None = None, lockstep: Lockstep = "auto"
+) -> SweepResults | list[Run]:
     """Train what the store lacks of `plan` and return all of it.
 
     Args:
@@ -102,6 +116,8 @@ def run(plan: Plan, *, store: Store | str | None = None, jobs: int | None = None
         store: a store or its folder; default `STEEPEST_STORE`, else the platform's data folder.
         jobs: worker processes; default one per core. The numbers do not depend on it. A problem of yours that cannot be
             sent to another process is trained in this one.
+        lockstep: train runs of small steps as one stacked computation where that pays ("auto"), all runs that can be
+            stacked ("always"), or none ("never").
 
     Returns:
         The sweep's results, or the calculations' runs.
@@ -110,7 +126,7 @@ def run(plan: Plan, *, store: Store | str | None = None, jobs: int | None = None
         StoreError, DataError: see `steepest.errors`.
     """
     store = store if isinstance(store, Store) else Store(store or default_store())
-    for _ in stream([plan], store, jobs or available_cores()):
+    for _ in stream([plan], store, jobs or available_cores(), lockstep):
         pass
     if isinstance(plan, Sweep):
         return SweepResults(plan, store)

@@ -57,8 +57,8 @@ class Component(BaseModel):
 
     def description(self) -> dict[str, Any]:
         """Return kind, version, data fingerprint and every field, ready for JSON."""
-        fields = {name: getattr(self, name) for name in type(self).model_fields}
-        shown = {name: describe(v) for name, v in fields.items() if name not in self.added or v != self.added[name]}
+        fields = self.fields().items()
+        shown = {name: describe(v) for name, v in fields if name not in self.added or v != self.added[name]}
         data = self.fingerprint()
         fingerprint = {} if data is None else {"fingerprint": data}
         return kind(type(self)) | {"version": self.version} | fingerprint | shown
@@ -69,7 +69,11 @@ class Component(BaseModel):
         Raises:
             UsageError: an unknown field, or a value that the field refuses.
         """
-        return type(self)(**(dict(self) | fields))
+        return type(self)(**(self.fields() | fields))
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields, without properties that were computed from them."""
+        return {name: getattr(self, name) for name in type(self).model_fields}
 
 
 def _refusal(component: type[Component], error: ErrorDetails) -> UsageError:
@@ -137,6 +141,11 @@ class Method:
         given = params.items() if getattr(make, "named", False) else params.values()
         optimizer: Optimizer = make(list(given), lr=lr, **self.options)
         return optimizer
+
+
+def is_numeric(option: Any) -> bool:
+    """Return whether an option of a method is a number, or numbers, and so may differ between runs that train together."""
+    return isinstance(option, float) or (isinstance(option, tuple) and all(isinstance(part, float) for part in option))
 
 
 def kind(thing: Any) -> dict[str, str]:

@@ -27,7 +27,7 @@ SIZES = {"--scale", "--set"}
 SURFACE = {
     "list": WHERE,
     "show": WHERE | SIZES,
-    "run": WHERE | SIZES | {"--jobs", "--dry-run"},
+    "run": WHERE | SIZES | {"--jobs", "--lockstep", "--dry-run"},
     "status": WHERE | SIZES,
     "check": WHERE | SIZES,
     "report": WHERE | SIZES | {"--output"},

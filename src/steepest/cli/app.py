@@ -163,6 +163,7 @@ def run(
     *targets: str,
     sizes: Sizes = Sizes(),
     jobs: int | None = None,
+    lockstep: Literal["auto", "always", "never"] = "auto",
     dry_run: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
     common: Common = Common(),
 ) -> None:
@@ -176,6 +177,8 @@ def run(
         Papers or PAPER/FIGURE [default: every paper].
     jobs
         Worker processes, one thread each [default: one per core]. Numbers do not depend on it.
+    lockstep
+        Train runs of small steps as one stacked computation: where that pays, wherever it can be done, or never.
     dry_run
         Show the runs and the time they would take, and stop.
     """
@@ -190,7 +193,7 @@ def run(
         return
     with distributed.joined() as processes:
         jobs = 1 if processes > 1 else jobs
-        work.run(labs, jobs, command("check", *_arguments(targets, sizes, common)), as_json=common.json)
+        work.run(labs, jobs, lockstep, command("check", *_arguments(targets, sizes, common)), as_json=common.json)
 
 
 def _jobs(given: int | None) -> int:

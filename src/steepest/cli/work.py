@@ -18,6 +18,7 @@ from steepest.cli import ledger
 from steepest.cli.screen import columns, duration, print_json, screen
 from steepest.errors import UsageError
 from steepest.lab import Cost, Lab
+from steepest.lockstep import Lockstep
 from steepest.runner import Step
 
 LINE_EVERY_SECONDS = 60.0
@@ -43,18 +44,18 @@ def costs(labs: Iterable[Lab], jobs: int, *, as_json: bool) -> None:
         _print_costs(console, lab, [lab.cost(figure) for figure in lab.figures], jobs)
 
 
-def run(labs: Sequence[Lab], jobs: int, check_again: str, *, as_json: bool) -> None:
+def run(labs: Sequence[Lab], jobs: int, lockstep: Lockstep, check_again: str, *, as_json: bool) -> None:
     """Show the cost, train with a bar, draw each figure as soon as it is complete, then print ledger and pages.
 
     Of several processes that `torchrun` has started the first does all this, and the others train with it.
     """
     if distributed.rank() > 0:
         for lab in labs:
-            deque(lab.stream(jobs), maxlen=0)
+            deque(lab.stream(jobs, lockstep), maxlen=0)
         return
     console = screen(stderr=as_json)
     for lab in labs:
-        _train(console, lab, jobs)
+        _train(console, lab, jobs, lockstep)
     ledgers = [lab.ledger() for lab in labs]
     pages = [lab.report(ledger=rows) for lab, rows in zip(labs, ledgers, strict=True)]
     rows = [row for rows in ledgers for row in rows]
@@ -64,13 +65,13 @@ def run(labs: Sequence[Lab], jobs: int, check_again: str, *, as_json: bool) -> N
     console.print(f"The ledger again: {escape(check_again)}", soft_wrap=True)
 
 
-def _train(console: Console, lab: Lab, jobs: int) -> None:
+def _train(console: Console, lab: Lab, jobs: int, lockstep: Lockstep) -> None:
     needed = [lab.cost(figure) for figure in lab.figures]
     if any(cost.done < cost.expected for cost in needed):
         _print_costs(console, lab, needed, jobs)
     undrawn = list(lab.figures)
     with Display(console, jobs) as display:
-        for step in lab.stream(jobs):
+        for step in lab.stream(jobs, lockstep):
             display.update(step)
             for figure in lab.complete(step):
                 if figure in undrawn:

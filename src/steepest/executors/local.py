@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from functools import lru_cache
@@ -17,21 +17,28 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from steepest import distributed
-from steepest.experiment import Runnable
+from steepest.experiment import Runnable, Spec
+from steepest.lockstep import Lockstep, stackable, train_together
 from steepest.spec import identity
-from steepest.store import Store
+from steepest.store import Outcome, Store
+
+Bundle = tuple[Runnable, ...]
 
 
 class Executor(Protocol):
-    """An engine: takes runnables, gives back the ids of stored runs as they finish."""
+    """An engine: takes bundles of runnables, gives back the ids of stored runs as bundles finish.
+
+    Attributes:
+        slots: how many bundles it works on at once.
+    """
 
     slots: int
 
-    def submit(self, runnable: Runnable) -> None:
-        """Start, or queue, one runnable."""
+    def submit(self, bundle: Bundle) -> None:
+        """Start, or queue, a runnable, or several that train together."""
 
-    def next_finished(self) -> str:
-        """Wait for one to finish and return its id; raises what the run raised."""
+    def next_finished(self) -> list[str]:
+        """Wait for one bundle to finish and return its ids; raises what a run raised."""
 
 
 class Inline:
@@ -39,36 +46,37 @@ class Inline:
 
     slots = 1
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._queue: list[Runnable] = []
+    def __init__(self, store: Store, lockstep: Lockstep) -> None:
+        self._store, self._lockstep = store, lockstep
+        self._queue: list[Bundle] = []
 
-    def submit(self, runnable: Runnable) -> None:
-        """Queue one runnable."""
-        self._queue.append(runnable)
+    def submit(self, bundle: Bundle) -> None:
+        """Queue a bundle."""
+        self._queue.append(bundle)
 
-    def next_finished(self) -> str:
-        """Execute the oldest queued runnable, together with the other processes that `torchrun` may have started."""
-        runnable = self._queue.pop(0)
-        return execute_into(self._store, runnable, runnable.description())
+    def next_finished(self) -> list[str]:
+        """Execute the oldest queued bundle, together with the other processes that `torchrun` may have started."""
+        bundle = self._queue.pop(0)
+        return execute_into(self._store, bundle, [item.description() for item in bundle], self._lockstep)
 
 
 class Processes:
     """Runs in `jobs` worker processes."""
 
-    def __init__(self, store: Store, jobs: int) -> None:
+    def __init__(self, store: Store, jobs: int, lockstep: Lockstep) -> None:
         from loky import ProcessPoolExecutor
 
         self.slots = jobs
-        self._root = store.root
+        self._root, self._lockstep = store.root, lockstep
         self._pool = ProcessPoolExecutor(jobs, timeout=60, initializer=_prepare_worker, initargs=(os.getpid(),))
-        self._running: set[Future[str]] = set()
+        self._running: set[Future[list[str]]] = set()
 
-    def submit(self, runnable: Runnable) -> None:
-        """Hand one runnable to a free worker."""
-        self._running.add(self._pool.submit(_execute, self._root, runnable, runnable.description()))
+    def submit(self, bundle: Bundle) -> None:
+        """Hand a bundle to a free worker."""
+        descriptions = [item.description() for item in bundle]
+        self._running.add(self._pool.submit(_execute, self._root, bundle, descriptions, self._lockstep))
 
-    def next_finished(self) -> str:
+    def next_finished(self) -> list[str]:
         """Wait for any worker."""
         done, self._running = wait(self._running, return_when=FIRST_COMPLETED)
         first, *others = done
@@ -81,12 +89,12 @@ class Processes:
 
 
 @contextmanager
-def executor(store: Store, jobs: int, example: Runnable) -> Iterator[Executor]:
+def executor(store: Store, jobs: int, example: Runnable, lockstep: Lockstep = "auto") -> Iterator[Executor]:
     """Yield an engine of `jobs` slots, or of one where workers cannot be sent `example`; leave no process behind."""
     if jobs == 1 or not _can_be_sent(example):
-        yield Inline(store)
+        yield Inline(store, lockstep)
         return
-    pool = Processes(store, jobs)
+    pool = Processes(store, jobs, lockstep)
     try:
         yield pool
     finally:
@@ -104,23 +112,38 @@ def _can_be_sent(runnable: Runnable) -> bool:
     return True
 
 
-def execute_into(store: Store, runnable: Runnable, description: Mapping[str, Any]) -> str:
-    """Execute one runnable, store it under its description and return its id.
+def execute_into(
+    store: Store, bundle: Bundle, descriptions: Sequence[Mapping[str, Any]], lockstep: Lockstep = "auto"
+) -> list[str]:
+    """Execute a bundle, store each run under its description and return the ids.
 
-    The description is taken where the source of scripts is at hand. Of several processes the first stores.
+    The descriptions are taken where the source of scripts is at hand. Of several processes the first stores.
     """
-    name = identity(description)
+    names = [identity(description) for description in descriptions]
+    outcomes = _outcomes(bundle, [store.checkpoint(name) for name in names], lockstep)
+    for name, description, (outcome, seconds) in zip(names, descriptions, outcomes, strict=True):
+        if distributed.rank() == 0:
+            store.put(name, description, outcome, seconds)
+            store.checkpoint(name).unlink(missing_ok=True)
+        distributed.wait()
+    return names
+
+
+def _outcomes(bundle: Bundle, checkpoints: Sequence[Path], lockstep: Lockstep) -> Iterable[tuple[Outcome, float]]:
+    """Return outcome and CPU seconds of each run: of a stack all at the end, else one by one."""
+    if stackable(bundle[0], lockstep):
+        return train_together([spec for spec in bundle if isinstance(spec, Spec)])
+    return (_timed(item, path) for item, path in zip(bundle, checkpoints, strict=True))
+
+
+def _timed(runnable: Runnable, checkpoint: Path) -> tuple[Outcome, float]:
     started = time.process_time()
-    outcome = runnable.execute(store.checkpoint(name))
-    if distributed.rank() == 0:
-        store.put(name, description, outcome, time.process_time() - started)
-        store.checkpoint(name).unlink(missing_ok=True)
-    distributed.wait()
-    return name
+    outcome = runnable.execute(checkpoint)
+    return outcome, time.process_time() - started
 
 
-def _execute(root: Path, runnable: Runnable, description: Mapping[str, Any]) -> str:
-    return execute_into(_opened(root), runnable, description)
+def _execute(root: Path, bundle: Bundle, descriptions: Sequence[Mapping[str, Any]], lockstep: Lockstep) -> list[str]:
+    return execute_into(_opened(root), bundle, descriptions, lockstep)
 
 
 @lru_cache(maxsize=1)

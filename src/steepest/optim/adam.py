@@ -68,12 +68,19 @@ def adam_(
         tensor([-0.1000,  0.1000])
     """
     beta1, beta2 = betas
-    m_correction, v_correction = 1 - beta1**step, 1 - beta2**step
+    m_correction, v_correction = (_correction(beta, step) for beta in betas)
     for w, g, m, v in zip(params, grads, exp_avgs, exp_avg_sqs, strict=True):
         average_(m, g, beta1)
         average_(v, g.square(), beta2)
         root = v.sqrt().div_(per_run(v_correction**0.5, v)).add_(per_run(eps, v))
         descend_(w, torch.div(m, root, out=root).div_(per_run(m_correction, m)), lr)
+
+
+def _correction(beta: float | Tensor, step: int) -> float | Tensor:
+    """1 − βᵗ, number by number: torch's vectorised power rounds by the place in the vector."""
+    if isinstance(beta, Tensor):
+        return beta.new_tensor([1 - number**step for number in beta.tolist()])
+    return 1 - beta**step
 
 
 class Adam(torch.optim.Adam):

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field, SerializeAsAny
@@ -30,6 +30,8 @@ class LastLayer(Problem):
         length: tokens per window; a context never reaches into another window.
         width: D of the features.
     """
+
+    lockstep: ClassVar[bool] = True
 
     corpus: SerializeAsAny[Corpus]
     vocabulary: SerializeAsAny[Vocabulary]

@@ -35,7 +35,6 @@ class WeightedQuadratic(Problem):
         """Return the task, the same for every seed."""
         c = self.num_coordinates
         pi = torch.as_tensor(zipf(c, self.exponent))
-
         w = torch.full((c,), self.start, dtype=torch.float64, requires_grad=True)
         return Task({"w": w}, _half_square, {}, classes=torch.arange(c), class_counts=pi, weights=pi)
 

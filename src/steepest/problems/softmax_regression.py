@@ -49,7 +49,6 @@ class SoftmaxRegression(Problem):
 
 def affine_task(X: Tensor, y: Tensor, num_classes: int, params: dict[str, Tensor]) -> Task:
     """Return the task of an affine layer `params` (`W`, perhaps `b`) on inputs X (n, d) with classes y (n,)."""
-
     return Task(
         params={name: value.requires_grad_() for name, value in params.items()},
         loss=affine_loss,
