@@ -110,6 +110,7 @@ class Figure:
         claims: what it claims.
         draw: results → drawings by name.
         rule: how the laptop's sizes follow from the paper's.
+        steps: results → the rows of a stepped view (step, method, group, loss); None takes the first sweep's groups.
     """
 
     id: str
@@ -120,6 +121,7 @@ class Figure:
     claims: tuple[Claim, ...]
     draw: Callable[[Results], Mapping[str, Drawing]]
     rule: str
+    steps: Callable[[Results], pa.Table] | None = None
 
     def settings(self, scale: str, changes: Mapping[str, Any] | None = None) -> Settings:
         """Return the settings at a scale, with `changes` applied.

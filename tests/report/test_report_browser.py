@@ -7,7 +7,7 @@ import pytest
 from headless import Tab, browser, tab
 from small_paper import Report
 
-DRAWN = "document.querySelectorAll('[data-plot] svg.marks').length === 1"
+DRAWN = "document.querySelectorAll('[data-plot] svg.marks').length === 2"
 POINT = """(() => {
   const point = [...document.querySelectorAll('[data-plot] .mark-symbol.role-mark path')].at(-1);
   point.scrollIntoView({behavior: 'instant', block: 'center'});
@@ -59,6 +59,21 @@ def test_hover_names_the_run_and_a_click_finds_it_in_the_list(chromium: Tab, rep
         chromium.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
     chromium.wait_for(f"location.hash === '#run-fig4-{run.id}'")
     chromium.wait_for("document.querySelector('#runs-fig4').open")
+    assert complaints(chromium) == []
+
+
+def test_the_stepped_view_moves_when_played_and_by_its_slider(chromium: Tab, report: Report) -> None:
+    chromium.open(report.page, 1280)
+    chromium.wait_for(DRAWN)
+    title = "document.querySelector('[data-frames] .role-title-text').textContent"
+    assert chromium.evaluate(title) == "after 10 updates"
+    chromium.evaluate("document.querySelector('.play').click()")  # at the end: from the start again
+    chromium.wait_for(f"{title} === 'after 0 updates'")
+    chromium.wait_for(f"{title} === 'after 10 updates'")
+    chromium.wait_for("document.querySelector('.play').textContent === 'play'")
+    slider = "document.querySelector('[data-frames] input')"
+    chromium.evaluate(f"{slider}.value = 0, {slider}.dispatchEvent(new Event('input'))")
+    chromium.wait_for(f"{title} === 'after 0 updates'")
     assert complaints(chromium) == []
 
 

@@ -17,6 +17,7 @@ from steepest.data.images import ImageSet
 from steepest.experiment import Spec
 from steepest.paper import Figure, Results, Settings
 from steepest.report.plots import Gauge, gauge, learning_rate_plot
+from steepest.report.steps import group_steps, steps_plot
 from steepest.results import SweepResults
 from steepest.runner import lookup
 from steepest.store import Store
@@ -119,6 +120,18 @@ class Chapter:
             for name, rows in self._swept.items()
             if len({row["lr"] for row in rows}) > 1
         }
+
+    @cached_property
+    def steps(self) -> dict[str, Any] | None:
+        """Return the stepped view of the figure, or of the first of its sweeps with frequency groups; None without."""
+        if self.figure.steps is not None:
+            return (
+                steps_plot(self.figure.steps(self._results), "class decile, 1 = most frequent")
+                if self.complete
+                else None
+            )
+        tables = (group_steps(results) for results in self.sweeps.values())
+        return next((steps_plot(table) for table in tables if table is not None), None)
 
     @cached_property
     def runs(self) -> list[dict[str, Any]]:

@@ -9,9 +9,34 @@ for (const host of document.querySelectorAll("[data-plot]")) {
     ast: true, // expressions are interpreted, so that the page needs no permission to evaluate code
     defaultStyle: false,
     tooltip: { disableDefaultStyle: true },
-  }).catch((error) => {
+  }).then((drawn) => host.dataset.frames && addPlayer(host, drawn.view)).catch((error) => {
     host.textContent = "This plot could not be drawn: " + error.message;
   });
+}
+
+function addPlayer(host, view) {
+  const button = document.createElement("button");
+  let timer = 0;
+  const pause = () => {
+    clearInterval(timer);
+    timer = 0;
+    button.textContent = "play";
+  };
+  const advance = () => {
+    const next = view.signal("frame") + 1;
+    if (next < Number(host.dataset.frames)) view.signal("frame", next).runAsync();
+    else pause();
+  };
+  button.type = "button";
+  button.className = "play";
+  button.addEventListener("click", () => {
+    if (timer) return pause();
+    if (view.signal("frame") + 1 >= Number(host.dataset.frames)) view.signal("frame", 0).runAsync();
+    timer = setInterval(advance, 150);
+    button.textContent = "pause";
+  });
+  pause();
+  host.append(button);
 }
 
 function reveal() {
