@@ -94,6 +94,10 @@ class Spec(Component):
 
     def work(self) -> Work:
         """Return the cost of the run."""
+        return self._work
+
+    @cached_property
+    def _work(self) -> Work:
         training = self.problem.work().times(self.steps)
         return Work(*map(sum, zip(training, self.problem.evaluation(), strict=True)))
 
