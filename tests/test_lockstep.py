@@ -16,7 +16,7 @@ from steepest import Method, Sweep, decades, run
 from steepest.data.frequency import frequency_groups, loss_by_group
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.experiment import Calculation, Runnable, Spec
-from steepest.lockstep import MOST_RUNS, Stack, bundles, stackable, train_together
+from steepest.lockstep import MOST_RUNS, Stack, bundles, shares_data, stackable, train_together
 from steepest.measure.probes import CurvatureByClass
 from steepest.optim import (
     AdaGrad,
@@ -31,7 +31,7 @@ from steepest.problems import Problem, SoftmaxRegression, Task, WeightedQuadrati
 from steepest.store import Outcome, Store
 
 LINEAR = SoftmaxRegression(data=HeavyTailedLabels(m=4))
-LARGER = SoftmaxRegression(data=HeavyTailedLabels(m=6))
+LARGER = SoftmaxRegression(data=HeavyTailedLabels(m=6))  # runs of a stack share its data
 QUADRATIC = WeightedQuadratic(num_coordinates=30)
 
 # Methods that one stack may hold, with learning rates at which GD is stable.
@@ -110,6 +110,14 @@ def test_a_stack_shrinks_as_runs_diverge() -> None:
     assert stack.active.tolist() == [0]
     assert {name: len(p) for name, p in stack.params.items()} == {"W": 1, "b": 1}
     assert [len(buffer) for state in stack.optimizer.state.values() for buffer in state.values()] == [1, 1]
+
+
+def test_runs_on_large_data_stand_beside_runs_of_their_seed_only() -> None:
+    large, small = LARGER.setup(0), LINEAR.setup(0)
+    assert (shares_data(large), shares_data(small)) == (True, False)
+    specs = specs_of("adagrad", LARGER, steps=3, groups=6)
+    for spec, found in zip(specs, together(specs), strict=True):
+        np.testing.assert_allclose(curves(found)["group"], curves(spec.execute())["group"], rtol=1e-5)
 
 
 @pytest.mark.parametrize("weighting", ["inverse", "inverse-sqrt", "logit-adjusted"])

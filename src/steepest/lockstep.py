@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 Lockstep = Literal["auto", "always", "never"]
 MOST_RUNS = 64
 STACK_BYTES = 64 * 2**20  # about what a core's share of the caches can serve
-BUSY = 1e8  # operations; a step of one run beyond this leaves nothing idle
+SHARED_BYTES = 2**19  # of data; larger ones are read once for all runs, not once for each
+BUSY = 6e8  # operations; a step of one run beyond this leaves nothing idle
 OPERATIONS_PER_LOGIT = 300.0
 
 
@@ -86,9 +87,27 @@ def train_together(specs: Sequence[Spec]) -> list[tuple[Outcome, float]]:
         ValueError: an option outside its domain, as the optimizer itself would raise.
     """
     with pinned_threads(specs[0].threads):
-        tasks = {seed: _task(spec, seed) for spec in specs for seed in [spec.seed]}
-        most = max(1, STACK_BYTES // _bytes_per_run(tasks[specs[0].seed]))
-        return [found for i in range(0, len(specs), most) for found in _timed(specs[i : i + most], tasks)]
+        tasks: dict[int, Task] = {}
+        for spec in specs:
+            if spec.seed not in tasks:
+                tasks[spec.seed] = _task(spec)
+            spec.method.build(tasks[spec.seed].params, spec.lr)  # checks the options
+        stacks = _stacks(specs, tasks[specs[0].seed])
+        found = {spec.id: one for stack in stacks for spec, one in zip(stack, _timed(stack, tasks), strict=True)}
+    return [found[spec.id] for spec in specs]
+
+
+def _stacks(specs: Sequence[Spec], task: Task) -> Iterator[Sequence[Spec]]:
+    """Cut a bundle into stacks of bounded memory; runs on large data only stand beside runs on the same data."""
+    seeds = dict.fromkeys(spec.seed for spec in specs)
+    parts = [[spec for spec in specs if spec.seed == seed] for seed in seeds] if shares_data(task) else [specs]
+    most = max(1, STACK_BYTES // _bytes_per_run(task))
+    return (part[i : i + most] for part in parts for i in range(0, len(part), most))
+
+
+def shares_data(task: Task) -> bool:
+    """Return whether the data are so large that runs of one stack read the same, in one large product for all."""
+    return _bytes(task.data.values()) >= SHARED_BYTES
 
 
 def _timed(specs: Sequence[Spec], tasks: dict[int, Task]) -> list[tuple[Outcome, float]]:
@@ -97,18 +116,17 @@ def _timed(specs: Sequence[Spec], tasks: dict[int, Task]) -> list[tuple[Outcome,
     return [(found, (time.process_time() - started) / len(specs)) for found in outcomes]
 
 
-def _task(spec: Spec, seed: int) -> Task:
-    task = spec.problem.setup(seed)
+def _task(spec: Spec) -> Task:
+    task = spec.problem.setup(spec.seed)
     if spec.weighting == "logit-adjusted":
         adjust_logits(task)
-    spec.method.build(task.params, spec.lr)  # checks the options
     return task
 
 
 def _bytes_per_run(task: Task) -> int:
-    """Return roughly what a run touches in a step: params with gradient and state, data, and its examples' losses."""
-    sizes = [6 * _bytes(task.params.values()), _bytes(task.data.values()), 6 * _bytes([task.weights])]
-    return max(1, sum(sizes))
+    """Return roughly what a run touches in a step: params with gradient and state, its own data, its examples' losses."""
+    own = 0 if shares_data(task) else _bytes(task.data.values())
+    return max(1, 6 * _bytes(task.params.values()) + own + 6 * _bytes([task.weights]))
 
 
 def _bytes(tensors: Iterable[Tensor]) -> int:
@@ -127,12 +145,15 @@ class Stack:
         self.specs, self.spec = specs, specs[0]
         self.tasks = [tasks[spec.seed] for spec in specs]
         first = self.tasks[0]
-        self.loss: Callable[..., Tensor] = torch.func.vmap(first.loss)
+        self.shared = shares_data(first)
+        self.loss: Callable[..., Tensor] = torch.func.vmap(first.loss, in_dims=(0, None if self.shared else 0))
         self.params = {
             name: self._each([task.params[name].detach() for task in self.tasks]).clone().requires_grad_()
             for name in first.params
         }
-        self.data = {name: self._each([task.data[name] for task in self.tasks]) for name in first.data}
+        self.data = first.data
+        if not self.shared:
+            self.data = {name: self._each([task.data[name] for task in self.tasks]) for name in first.data}
         self.shares = self._each([example_weights(task, self.spec.weighting) for task in self.tasks])
         self.optimizer = stacked_optimizer(specs, self.params)
         self.active = np.arange(len(specs))
@@ -186,7 +207,8 @@ class Stack:
         self.params = {name: value.detach()[kept].requires_grad_() for name, value in old.items()}
         for name, value in old.items():
             self.params[name].grad = None if value.grad is None else value.grad[kept]
-        self.data = {name: value[kept] for name, value in self.data.items()}
+        if not self.shared:
+            self.data = {name: value[kept] for name, value in self.data.items()}
         self.shares = self.shares[kept]
         replace_params(self.optimizer, old, self.params, kept)
 
