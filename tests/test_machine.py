@@ -31,5 +31,5 @@ def test_seconds_add_products_logits_and_an_overhead(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(machine, "gemm_rate", lambda: 1e9)
     nothing = machine.seconds(Work(0.0, 0.0))
     assert nothing == machine.SECONDS_PER_RUN
-    assert machine.seconds(Work(3e9, 0.0)) == pytest.approx(nothing + 3.0)
+    assert machine.seconds(Work(3e9 * machine.SHARE_OF_GEMM_RATE, 0.0)) == pytest.approx(nothing + 3.0)
     assert machine.seconds(Work(0.0, 1e9)) == pytest.approx(nothing + 1e9 * machine.SECONDS_PER_LOGIT)

@@ -42,7 +42,7 @@ def _device(name: str) -> str:
 LearningRate = Annotated[float, AfterValidator(_learning_rate)]
 
 
-NOMINAL_RATE = 1e11  # operations per CPU second
+NOMINAL_RATE = 6e10  # operations per CPU second
 
 
 class Spec(Component):
