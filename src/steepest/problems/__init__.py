@@ -7,6 +7,7 @@ from steepest.problems.language_model import LanguageModel, Transformer
 from steepest.problems.last_layer import LastLayer
 from steepest.problems.quadratic import WeightedQuadratic
 from steepest.problems.softmax_regression import SoftmaxRegression
+from steepest.problems.softmax_unigram import SoftmaxUnigram
 
 __all__ = [
     "CNN",
@@ -16,6 +17,7 @@ __all__ = [
     "Problem",
     "ResNet",
     "SoftmaxRegression",
+    "SoftmaxUnigram",
     "Task",
     "Transformer",
     "ViT",
