@@ -20,11 +20,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from steepest.norms import l2_norm, per_run
+from steepest.norms import l2_direction, l2_norm, per_run
 from steepest.optim._common import Descent, descend_, gradients, with_gradient
 
 
@@ -50,15 +49,15 @@ def normalized_gd_(
         run_axis: whether the leading axis of each tensor counts runs; each run is then divided by its own norm.
 
     Example:
+        >>> import torch
         >>> w = torch.tensor([1.0, 1.0])
         >>> normalized_gd_([w], [torch.tensor([3.0, -4.0])], [None], lr=0.5)
         >>> w
         tensor([0.7000, 1.4000])
     """
     norm = l2_norm(grads, run_axis=run_axis) if norm is None else norm
-    length = torch.where(norm > 0, norm, 1.0)
     for w, g, b in zip(params, grads, buffers, strict=True):
-        d = g / per_run(length, g)
+        (d,) = l2_direction([g], norm=norm, run_axis=run_axis)
         descend_(w, d if b is None else b.mul_(per_run(momentum, b)).add_(d), lr)
 
 
@@ -75,6 +74,7 @@ class NormalizedGD(Descent):
         ValueError: if an option is outside its domain.
 
     Example:
+        >>> import torch
         >>> w = torch.nn.Parameter(torch.tensor([3.0, 4.0]))
         >>> optimizer = NormalizedGD([w], lr=1.0)
         >>> (w**2).sum().backward()
