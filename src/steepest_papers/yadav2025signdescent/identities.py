@@ -1,0 +1,172 @@
+"""Identities of sign descent on the unigram model, and the control without anything to learn. Exact.
+
+    Adam with β₁ = β₂ = ε = 0 is sign descent
+    permuted frequencies permute the iterates; f(θ + c·1) = f(θ)
+    θ_t/η is a vector of integers, so that d tokens share a few logits
+    sign descent on a bigram model with equal rows is this recursion in every row, whatever the rows' weights
+    α = 0: f(0) = 0 and ∇f(0) = 0
+
+Derived by us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from steepest.data.frequency import zipf
+from steepest.experiment import Calculation
+from steepest.figures import canvas, group_colours
+from steepest.measure.unigram import cross_entropy_and_gradient, distance, frequencies
+from steepest.norms import linf_direction
+from steepest.optim import Adam, SignDescent
+from steepest.paper import Drawing, Figure, Results, Settings
+from steepest.problems import SoftmaxUnigram
+from steepest.sweep import Calculations, Plan
+from steepest.verdict import Claim
+from steepest_papers.yadav2025signdescent.measures import fact
+
+STEPS = 16
+
+
+class IdentitySizes(Settings):
+    """Sizes of the checks.
+
+    Args:
+        num_classes: d.
+        rows: of the bigram model.
+    """
+
+    num_classes: Annotated[int, Field(ge=10)] = 1_000
+    rows: Annotated[int, Field(ge=2)] = 7
+
+
+def plans(sizes: IdentitySizes) -> dict[str, Plan]:
+    """Return one calculation; its random permutation, shift and weights are drawn from a fixed seed."""
+    return {"identities": Calculations((Calculation(identities, dict(sizes), takes=0.5),))}
+
+
+def identities(num_classes: int, rows: int) -> tuple[dict[str, float], dict[str, pa.Table]]:
+    """Return by how much each identity is missed, and sign descent's lattice points by rank at some steps."""
+    generator = torch.Generator().manual_seed(0)
+    p = frequencies(zipf(num_classes))
+    rate = distance(p, "linf") / 8
+    path = sign_path(p, rate)
+    order = torch.randperm(num_classes, generator=generator)
+    lattice = path / rate
+    shift = 100 * torch.randn(rows, 1, dtype=torch.float64, generator=generator)
+    losses = cross_entropy_and_gradient(path[-1:] + shift, p)[0]
+    control = frequencies(np.ones(num_classes))
+    flat_loss, flat_gradient = cross_entropy_and_gradient(torch.zeros(1, num_classes, dtype=torch.float64), control)
+    numbers = {
+        "adam": _largest(trained(Adam, rate, num_classes, betas=(0.0, 0.0), eps=0.0) - path),
+        "optimizer": _largest(trained(SignDescent, rate, num_classes) - path),
+        "permutation": _largest(sign_path(p[order], rate) - path[:, order]),
+        "shift": float(losses.max() - losses.min()),
+        "lattice": _largest(lattice - lattice.round()),
+        "levels": len(set(lattice[-1].round().tolist())),
+        "bigram": _largest(bigram_path(p, rate, rows, generator) - path[:, None]),
+        "control": max(abs(float(flat_loss) - float(np.log(num_classes))), _largest(flat_gradient)),
+    }
+    ranks = np.unique(np.geomspace(1, num_classes, 200).round().astype(int))
+    columns: dict[str, Any] = {"rank": ranks, "solution": (p.log() - p.log().mean()).numpy()[ranks - 1] / rate}
+    columns |= {f"step_{t}": lattice[t].numpy()[ranks - 1] for t in (1, 2, 4, 8, STEPS)}
+    return numbers, {"lattice": pa.table(columns)}
+
+
+def sign_path(p: Tensor, rate: float) -> Tensor:
+    """Return θ_0 … θ_16 of sign descent, shape (17, d)."""
+    path = [torch.zeros(1, len(p), dtype=torch.float64)]
+    for _ in range(STEPS):
+        (u,) = linf_direction([cross_entropy_and_gradient(path[-1], p)[1]])
+        path.append(path[-1] - rate * u)
+    return torch.cat(path)
+
+
+def trained(optimizer: Any, rate: float, num_classes: int, **options: Any) -> Tensor:
+    """Return θ_0 … θ_16 of an optimizer on the problem, its gradient by autograd, shape (17, d)."""
+    task = SoftmaxUnigram(num_classes=num_classes).setup(0)
+    theta = task.params["theta"]
+    stepper, path = optimizer([theta], lr=rate, **options), [theta.detach().clone()]
+    for _ in range(STEPS):
+        (theta.grad,) = torch.autograd.grad(task.weights @ task.loss_by_example(task.params), theta)
+        stepper.step()
+        path.append(theta.detach().clone())
+    return torch.stack(path)
+
+
+def bigram_path(p: Tensor, rate: float, rows: int, generator: torch.Generator) -> Tensor:
+    """Return W_0 … W_16 of sign descent on Σ_j π_j KL(p ‖ softmax W_j) with random π, by autograd, shape (17, rows, d)."""
+    pi = torch.rand(rows, 1, dtype=torch.float64, generator=generator)
+    W = torch.zeros(rows, len(p), dtype=torch.float64, requires_grad=True)
+    optimizer, path = SignDescent([W], lr=rate), [W.detach().clone()]
+    for _ in range(STEPS):
+        (W.grad,) = torch.autograd.grad((-pi * p * torch.log_softmax(W, dim=1)).sum(), W)
+        optimizer.step()
+        path.append(W.detach().clone())
+    return torch.stack(path)
+
+
+def _largest(difference: Tensor) -> float:
+    return float(difference.abs().max())
+
+
+def _claim(name: str, says: str, evidence: str = "") -> Claim:
+    measure = fact("identities", name, evidence)
+    return Claim(f"identity-{name}", "identities", says, measure, holds=1e-9, fails=1e-3, kind="ours")
+
+
+CLAIMS = (
+    _claim("adam", "Adam with β₁ = β₂ = ε = 0 is sign descent: largest difference of θ along 16 updates"),
+    _claim(
+        "optimizer", "The optimizer with autograd is the recursion θ ← θ − η sign(softmax θ − p): largest difference"
+    ),
+    _claim("permutation", "Permuted frequencies permute the iterates: largest difference"),
+    _claim("shift", "f(θ + c·1) = f(θ): largest difference over random c"),
+    _claim(
+        "lattice",
+        "θ_t/η is a vector of integers: largest distance from one",
+        "{levels} logits serve all tokens after 16 updates",
+    ),
+    _claim(
+        "bigram", "On a bigram model with equal rows of any weights every row is this recursion: largest difference"
+    ),
+    _claim("control", "Without a tail (α = 0) nothing is left to learn: largest of |f(0)| and |∇f(0)|"),
+)
+
+
+def draw(results: Results) -> Mapping[str, Drawing]:
+    """Return sign descent's logits by rank, in units of the learning rate, at some steps, beside the solution."""
+    (run,) = results.calculations("identities")
+    table = run.table("lattice")
+    figure, axes = canvas(1, 1, width=4.6, height=3.2)
+    ax, rank = axes[0, 0], table["rank"].to_numpy()
+    times = [name for name in table.column_names if name.startswith("step_")]
+    ax.plot(rank, table["solution"].to_numpy(), color="#999999", linewidth=4, alpha=0.5, label=r"$\log p_k + c$")
+    for name, colour in zip(times, group_colours(len(times)), strict=True):
+        ax.step(rank, table[name].to_numpy(), where="mid", color=colour, label=f"$t = {name.removeprefix('step_')}$")
+    ax.set(xscale="log", xlabel="rank $k$ of the token", ylabel=r"logit $\theta_k$ in steps of $\eta$")
+    ax.set_title("Sign descent fits a power law by a staircase")
+    ax.legend(loc="upper right")
+    return {"identities": Drawing(figure, table.append_column("run", pa.array([run.id] * len(table))))}
+
+
+FIGURE = Figure(
+    id="identities",
+    title="Sign descent on a lattice, and other identities",
+    statement=(
+        "Sign descent moves every logit by the same amount, so that thousands of tokens share a few values; this staircase "
+        "follows log p_k after a number of steps that grows as log d."
+    ),
+    scales={"smoke": IdentitySizes(num_classes=60, rows=3), "laptop": IdentitySizes(), "paper": IdentitySizes()},
+    plans=plans,
+    claims=CLAIMS,
+    draw=draw,
+    rule="None is needed: identities hold at any size.",
+)
