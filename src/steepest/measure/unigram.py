@@ -159,7 +159,10 @@ def updates_needed(
     parts = [Contender(method, rates[i : i + size]) for i in range(0, len(rates), size)]
     limit = most if len(parts) == 1 else 16
     while True:  # bad rates never end: parts of a grid that does not fit are all run up to a limit that grows
-        hits = _best([_first_hits(p, part, fractions, min(limit, most), reference) for part in parts])
+        hits = Hits(*np.full((2, len(fractions)), np.nan))
+        for part in parts:
+            needed = limit if np.isnan(hits.updates).any() else int(hits.updates.max())
+            hits = _earlier(hits, _first_hits(p, part, fractions, min(needed, most), reference))
         if limit >= most or not np.isnan(hits.updates).any():
             return hits
         limit *= 4
@@ -187,8 +190,7 @@ def _first_hits(p: Tensor, contender: Contender, fractions: Sequence[float], mos
     return hits
 
 
-def _best(parts: Sequence[Hits]) -> Hits:
-    """Return the first hits of several parts of a grid."""
-    updates, rates = (np.stack(columns) for columns in zip(*parts, strict=True))
-    first = np.where(np.isnan(updates), np.inf, updates).argmin(axis=0)[None]
-    return Hits(*(np.take_along_axis(values, first, axis=0)[0] for values in (updates, rates)))
+def _earlier(a: Hits, b: Hits) -> Hits:
+    """Return the first hits of two parts of a grid."""
+    later = np.isnan(a.updates) | (b.updates < a.updates)
+    return Hits(*(np.where(later, y, x) for x, y in zip(a, b, strict=True)))
