@@ -93,7 +93,7 @@ def compare(problem: XORClusters, small: int, large: int, seed: int) -> dict[str
 
 def _baselines(dimension: int, small: int, large: int, seed: int) -> Mapping[str, Baseline]:
     generator = torch.Generator().manual_seed(derived_seed(seed, large))
-    W = torch.randn(large, dimension, generator=generator, dtype=torch.float64)
+    W = torch.randn(large, dimension, generator=generator)
     return {
         "linear": Baseline(linear, LINEAR_STEPS),
         "rf_small": Baseline(random_features(W[:small]), FEATURE_STEPS),
@@ -103,7 +103,7 @@ def _baselines(dimension: int, small: int, large: int, seed: int) -> Mapping[str
 
 
 def _errors(baseline: Baseline, task: Task) -> dict[str, float]:
-    X, y, test_X = (task.data[name].double() for name in ("X", "y", "test_X"))
+    X, y, test_X = (task.data[name] for name in ("X", "y", "test_X"))
     K = baseline.kernel(X, X)
     alpha = fit(K, y, baseline.steps)
     found = held_out_errors(baseline.kernel(test_X, X) @ alpha, task)
@@ -111,6 +111,6 @@ def _errors(baseline: Baseline, task: Task) -> dict[str, float]:
 
 
 def _mirrored_error(task: Task) -> float:
-    X, y, test_X, clean = (task.data[name].double() for name in ("X", "y", "test_X", "test_clean"))
+    X, y, test_X, clean = (task.data[name] for name in ("X", "y", "test_X", "test_clean"))
     f = linear(test_X, X) @ fit(linear(X, X), y, LINEAR_STEPS)
     return error(torch.cat([clean * f, clean * -f]))

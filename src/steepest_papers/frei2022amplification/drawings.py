@@ -63,7 +63,7 @@ def directions(ax: Axes, run: Run, step: int) -> pa.Table:
     Red neurons have sign + and should point to ±μ₁, blue ones sign − and to ±μ₂: the rings.
     """
     at = neurons(run, step)
-    u, v = np.where(at.sign > 0, (at.good, at.bad), (at.bad, at.good)) / at.norm
+    u, v = at.first / at.norm, at.second / at.norm
     angle = np.linspace(0, 2 * np.pi, 200)
     ax.plot(np.cos(angle), np.sin(angle), color="#cccccc", linewidth=0.8, zorder=0)
     for sign, colour, x, y in ((1, PLUS, [1, -1], [0, 0]), (-1, MINUS, [0, 0], [1, -1])):

@@ -191,7 +191,7 @@ def _amplification(ax: Axes, results: Results) -> Rows:
         rows += [{"panel": f"law of {name}", "run": laws[0].id, "x": t, "y": y} for t, y in enumerate(law.tolist())]
     ax.plot([], [], color="#666666", linestyle="--", linewidth=1.1, label=r"law, $-\ell' = 1/2$")
     ax.set(yscale="log", xlabel="update $t$", ylabel="amplification", title="The law iterated, and gradient descent")
-    ax.set_xlim(0, LAW_STEPS)
+    ax.set(xlim=(0, LAW_STEPS), ylim=(0.1, None))
     ax.legend(loc="center right")
     return rows
 

@@ -199,8 +199,8 @@ FIGURE = Figure(
     ),
     scales={
         "smoke": NoiseSizes(**SMOKE.fields()),
-        "quick": NoiseSizes(seeds=(0, 1, 2)),
-        "laptop": NoiseSizes(seeds=(0, 1, 2)),
+        "quick": NoiseSizes(),
+        "laptop": NoiseSizes(),
     },
     plans=plans,
     claims=CLAIMS,

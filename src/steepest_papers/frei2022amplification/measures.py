@@ -28,15 +28,25 @@ class Alignment(NamedTuple):
 
     Attributes:
         sign: of a_j.
-        good: ⟨w_j, μ_good⟩.
-        bad: ⟨w_j, μ_bad⟩.
+        first: ⟨w_j, μ₁⟩.
+        second: ⟨w_j, μ₂⟩.
         norm: ‖w_j‖.
     """
 
     sign: np.ndarray
-    good: np.ndarray
-    bad: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
     norm: np.ndarray
+
+    @property
+    def good(self) -> np.ndarray:
+        """Return ⟨w_j, μ_good⟩ of each neuron."""
+        return np.where(self.sign > 0, self.first, self.second)
+
+    @property
+    def bad(self) -> np.ndarray:
+        """Return ⟨w_j, μ_bad⟩ of each neuron."""
+        return np.where(self.sign > 0, self.second, self.first)
 
     @property
     def cosine(self) -> np.ndarray:
@@ -47,9 +57,7 @@ class Alignment(NamedTuple):
 def neurons(run: Run, step: int) -> Alignment:
     """Return the neurons after `step` updates."""
     rows = run.column("step", "neurons") == step
-    sign, first, second, norm = (run.column(name, "neurons")[rows] for name in ("sign", "along_1", "along_2", "norm"))
-    positive = sign > 0
-    return Alignment(sign, np.where(positive, first, second), np.where(positive, second, first), norm)
+    return Alignment(*(run.column(name, "neurons")[rows] for name in ("sign", "along_1", "along_2", "norm")))
 
 
 def amplification(run: Run, step: int) -> float:

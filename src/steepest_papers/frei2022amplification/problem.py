@@ -80,9 +80,9 @@ class XORClusters(Problem):
         )
 
     def work(self) -> Work:
-        """Return 4nmp operations (activations, gradient of W), n logits, and six passes over the activations."""
+        """Return 4nmp operations (activations, gradient of W) and nm activations, each of which costs what a logit does."""
         n, p, m = self.samples, self.dimension, self.width
-        return Work(flops=4.0 * n * m * p, logits=float(n), touched=6.0 * n * m)
+        return Work(flops=4.0 * n * m * p, logits=float(n * m))
 
     def _means(self, generator: torch.Generator) -> Tensor:
         """Return μ₁, μ₂ as rows, shape (2, p)."""

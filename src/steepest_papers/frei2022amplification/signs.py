@@ -27,6 +27,7 @@ from steepest_papers.frei2022amplification.sign_sweeps import (
     SIGN,
     Rule,
     SignSizes,
+    complete,
     plans,
     select,
     sweep_name,
@@ -129,7 +130,7 @@ def gain_by_rotation(method: Method, number: Number) -> Measure:
 def first_cosine(results: Results) -> Measured:
     """Return the largest |√p · median cos_good − 1| over p, after one huge step of sign descent."""
     dimensions = results.settings.dimensions
-    runs = [results.sweep(sweep_name(p)).searches[SIGN.label].runs(HUGE) for p in dimensions]
+    runs = [complete(results, sweep_name(p), SIGN).runs(HUGE) for p in dimensions]
     scaled = [
         [abs(math.sqrt(p) * measures.cosine(run, 1) - 1) for run in at] for p, at in zip(dimensions, runs, strict=True)
     ]
@@ -207,6 +208,7 @@ FIGURE = Figure(
     plans=plans,
     claims=CLAIMS,
     draw=draw,
-    rule=RULE + " Every optimizer has the five decades around the rate at which the hypothesis was formed, with every "
-    "seed; a grid grows while its best training loss lies at an edge.",
+    rule=RULE
+    + " Every optimizer has the decades from three below to two above the rate at which the hypothesis was formed, "
+    "with every seed. A first grid began a decade higher; some rates of least held-out error lay at its edge.",
 )

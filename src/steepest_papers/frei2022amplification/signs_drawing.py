@@ -18,6 +18,7 @@ from steepest_papers.frei2022amplification.sign_sweeps import (
     ROTATED,
     SIGN,
     SPECIFIED,
+    complete,
     finished,
     select,
     sweep_name,
@@ -57,7 +58,7 @@ def _sweeps(results: Results) -> Drawing:
         for plan, method, line in cases(results):
             rows += _against_rate(ax, results, plan, method, number, line, title)
         ax.set(
-            xscale="log", xlabel=r"$\alpha$ / specified rate", title=title[0].upper() + title[1:], ylim=(-0.02, 1.02)
+            xscale="log", xlabel=r"$\alpha$ / specified rate", title=title[0].upper() + title[1:], ylim=(-0.03, 1.06)
         )
     axes[0, 1].set_ylim(-0.01, 0.6)
     rows += _against_dimension(axes[0, 3], results)
@@ -69,7 +70,7 @@ def _sweeps(results: Results) -> Drawing:
 def _against_rate(
     ax: Axes, results: Results, plan: str, method: Method, number: At, line: Mapping[str, Any], panel: str
 ) -> Rows:
-    found = finished(results.sweep(plan).searches[method.label])
+    found = finished(complete(results, plan, method))
     rates = {exponent: 10.0 ** (exponent - SPECIFIED[method]) for exponent in found}
     values = {exponent: np.array([number(run, STEPS) for run in runs]) for exponent, runs in found.items()}
     plot_band(ax, np.array(list(rates.values())), np.stack(list(values.values()), 1), marker="o", markersize=3, **line)
