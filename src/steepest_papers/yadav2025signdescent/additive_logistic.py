@@ -51,6 +51,11 @@ class LogisticSizes(Settings):
     budget: Annotated[float, Field(gt=0)] = 1e8
     draws: Annotated[int, Field(ge=30)] = 20_000
 
+    def summary(self) -> str:
+        """Return sizes and limits."""
+        shown = " ".join(map(str, self.sizes))
+        return f"d={shown}, at most {self.most} updates and {self.budget:.0e} logits, draws={self.draws}"
+
 
 def plans(sizes: LogisticSizes) -> dict[str, Plan]:
     """Return counts and distances per reference and size, and the curvature of random distributions."""
@@ -175,7 +180,7 @@ CLAIMS = (
 
 
 def draw(results: Results) -> Mapping[str, Drawing]:
-    """Return updates against d for both references; open arrows where a method was given up."""
+    """Return updates against d for both references; an open triangle where a method was given up."""
     figure, axes = canvas(1, 2, width=3.2, height=2.9, sharey=True)
     rows: list[dict[str, Any]] = []
     for ax, name in zip(axes[0], REFERENCES, strict=True):
@@ -185,8 +190,7 @@ def draw(results: Results) -> Mapping[str, Drawing]:
             T = np.array([at_least(run.facts, method) for run in runs])
             given_up = np.array([run.facts[method] is None for run in runs])
             style = method_style(method)
-            ax.loglog(d, T, **style)
-            ax.loglog(d[~given_up], T[~given_up], "o", color=style["color"], markersize=4)
+            ax.loglog(d[~given_up], T[~given_up], marker="o", markersize=4, **style)
             ax.loglog(d[given_up], T[given_up], "^", color=style["color"], markersize=6, markerfacecolor="white")
             rows += [
                 {

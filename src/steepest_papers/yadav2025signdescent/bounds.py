@@ -187,7 +187,7 @@ def draw(results: Results) -> Mapping[str, Drawing]:
         _curves(ax, run.table("curves"))
         ax.set(title=f"$d = {run.spec['options']['num_classes']:,}$", xlabel="update $t$")
     axes[0, 0].set_ylabel("loss $f(\\theta_t)$")
-    axes[0, 0].legend(loc="lower left")
+    axes[0, -1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     tables = [run.table("curves").append_column("run", pa.array([run.id] * len(run.table("curves")))) for run in runs]
     return {"bounds": Drawing(figure, pa.concat_tables(tables))}
 

@@ -112,7 +112,7 @@ def lag(results: Results) -> Measured:
     run, losses = curves(results)["GD"]
     reached = losses <= 0.1 * losses[0]
     first = np.where(reached.any(axis=0), reached.argmax(axis=0), len(losses))
-    shown = " ".join(map(str, first))
+    shown = " ".join(str(t) if t < len(losses) else "never" for t in first)
     return Measured([float(first[-1] / first[0])], [run.id], exact=True, evidence=f"updates by decile: {shown}")
 
 
@@ -156,7 +156,7 @@ def draw(results: Results) -> Mapping[str, Drawing]:
         ax.set_title(TITLES[name])
     axes[0, 0].set_ylabel("loss of a class decile")
     axes[0, 1].sharey(axes[0, 0])
-    axes[0, 0].legend(loc="upper right")
+    axes[0, 1].legend(loc="upper right")
     _at(axes[0, 2], {name: losses for name, (_, losses) in found.items()}, at)
     rows = [
         {"method": name, "run": run.id, "step": t, "decile": g + 1, "loss": float(loss)}

@@ -23,7 +23,7 @@ from torch import Tensor
 from steepest.data.frequency import zipf
 from steepest.experiment import Calculation
 from steepest.figures import canvas, group_colours
-from steepest.measure.unigram import cross_entropy_and_gradient, distance, frequencies
+from steepest.measure.unigram import cross_entropy_and_gradient, distance, frequencies, solution
 from steepest.norms import linf_direction
 from steepest.optim import Adam, SignDescent
 from steepest.paper import Drawing, Figure, Results, Settings
@@ -75,7 +75,7 @@ def identities(num_classes: int, rows: int) -> tuple[dict[str, float], dict[str,
         "control": max(abs(float(flat_loss) - float(np.log(num_classes))), _largest(flat_gradient)),
     }
     ranks = np.unique(np.geomspace(1, num_classes, 200).round().astype(int))
-    columns: dict[str, Any] = {"rank": ranks, "solution": (p.log() - p.log().mean()).numpy()[ranks - 1] / rate}
+    columns: dict[str, Any] = {"rank": ranks, "solution": solution(p, "linf").numpy()[ranks - 1] / rate}
     columns |= {f"step_{t}": lattice[t].numpy()[ranks - 1] for t in (1, 2, 4, 8, STEPS)}
     return numbers, {"lattice": pa.table(columns)}
 
@@ -148,7 +148,9 @@ def draw(results: Results) -> Mapping[str, Drawing]:
     figure, axes = canvas(1, 1, width=4.6, height=3.2)
     ax, rank = axes[0, 0], table["rank"].to_numpy()
     times = [name for name in table.column_names if name.startswith("step_")]
-    ax.plot(rank, table["solution"].to_numpy(), color="#999999", linewidth=4, alpha=0.5, label=r"$\log p_k + c$")
+    ax.plot(
+        rank, table["solution"].to_numpy(), color="#999999", linewidth=4, alpha=0.5, label=r"solution, $\log p_k + c$"
+    )
     for name, colour in zip(times, group_colours(len(times)), strict=True):
         ax.step(rank, table[name].to_numpy(), where="mid", color=colour, label=f"$t = {name.removeprefix('step_')}$")
     ax.set(xscale="log", xlabel="rank $k$ of the token", ylabel=r"logit $\theta_k$ in steps of $\eta$")

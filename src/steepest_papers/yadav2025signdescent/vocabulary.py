@@ -18,26 +18,26 @@ from pydantic import Field
 from steepest.data.frequency import zipf
 from steepest.experiment import Calculation
 from steepest.figures import canvas
-from steepest.measure.unigram import FRACTIONS, contenders, frequencies, initial_loss, updates_needed
+from steepest.measure.unigram import FRACTIONS, Hits, contenders, frequencies, updates_needed
 from steepest.paper import Drawing, Figure, Results, Settings
 from steepest.results import Undecided
 from steepest.sweep import Calculations, Plan
 from steepest.verdict import Claim, Measured
 from steepest_papers.yadav2025signdescent.measures import Measure, Slope, slope
-from steepest_papers.yadav2025signdescent.styles import method_style
+from steepest_papers.yadav2025signdescent.styles import NAMES, method_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ZIPF = 1.0
-SECONDS_PER_LOGIT = 1.6e-8
+SECONDS_PER_LOGIT = 2e-8
 
 
 class VocabularySizes(Settings):
     """Sizes of the experiment.
 
     Args:
-        sizes: vocabulary sizes d at α = 1.
+        sizes: vocabulary sizes d at α = 1, ascending.
         exponents: other α; they are run up to `largest`.
         largest: largest d of the other exponents.
         budget: logits computed for one method at one size, over all its learning rates and updates.
@@ -46,37 +46,69 @@ class VocabularySizes(Settings):
     sizes: Annotated[tuple[int, ...], Field(min_length=3)]
     exponents: tuple[float, ...] = (0.5, 1.5, 2.0)
     largest: int = 10_000
-    budget: Annotated[float, Field(gt=0)] = 3e8
+    budget: Annotated[float, Field(gt=0)] = 4e8
+
+    def summary(self) -> str:
+        """Return sizes, exponents and budget."""
+        sizes, alphas = (" ".join(map(str, values)) for values in (self.sizes, self.exponents))
+        return f"d={sizes}, α=1, and {alphas} up to d={self.largest}; at most {self.budget:.0e} logits for a method and size"
 
 
 def plans(sizes: VocabularySizes) -> dict[str, Plan]:
-    """Return one calculation per vocabulary size, for Zipf's law and for the other exponents."""
-    small = [d for d in sizes.sizes if d <= sizes.largest]
+    """Return one calculation per method, for Zipf's law and for each other exponent."""
+    small = tuple(d for d in sizes.sizes if d <= sizes.largest)
     return {
-        "zipf": Calculations(tuple(_counts(d, ZIPF, sizes.budget) for d in sizes.sizes)),
-        "exponents": Calculations(tuple(_counts(d, alpha, sizes.budget) for alpha in sizes.exponents for d in small)),
+        "zipf": Calculations(tuple(_counts(m, sizes.sizes, ZIPF, sizes.budget) for m in NAMES)),
+        "exponents": Calculations(
+            tuple(_counts(m, small, alpha, sizes.budget) for alpha in sizes.exponents for m in NAMES)
+        ),
     }
 
 
-def _counts(num_classes: int, exponent: float, budget: float) -> Calculation:
-    options = {"num_classes": num_classes, "exponent": exponent, "budget": budget}
-    expected = 60.0 * num_classes**1.7  # logits of all methods, if the budget allows
-    return Calculation(counts, options, takes=0.3 + SECONDS_PER_LOGIT * min(expected, 4 * budget))
+def _counts(method: str, sizes: tuple[int, ...], exponent: float, budget: float) -> Calculation:
+    options = {"method": method, "sizes": sizes, "exponent": exponent, "budget": budget}
+    logits = 20.0 * sizes[-1] ** 1.7  # if the budget allows
+    return Calculation(counts, options, takes=0.3 + SECONDS_PER_LOGIT * min(logits, budget))
 
 
-def counts(num_classes: int, exponent: float, budget: float) -> tuple[dict[str, float], dict[str, pa.Table]]:
-    """Return the updates that each method needs for each fraction, NaN where the budget ends before."""
-    p = frequencies(zipf(num_classes, exponent))
+def counts(
+    method: str, sizes: tuple[int, ...], exponent: float, budget: float
+) -> tuple[dict[str, float], dict[str, pa.Table]]:
+    """Return the updates that a method needs for each fraction at each size; NaN where the budget does not suffice.
+
+    A fraction is tried while the power law through the two sizes before says that the budget suffices; `expected` is that law.
+    """
     rows: list[dict[str, Any]] = []
-    for name, contender in contenders(p).items():
-        most = int(budget / (len(contender.rates) * num_classes))
-        hits = updates_needed(p, contender, most=most)
-        for fraction, updates, rate in zip(FRACTIONS, hits.updates, hits.rates, strict=True):
+    for d in sizes:
+        p = frequencies(zipf(d, exponent))
+        contender = contenders(p)[method]
+        most = int(budget / (len(contender.rates) * d))
+        guess = {fraction: extrapolated(rows, fraction, d) for fraction in FRACTIONS}
+        tried = [fraction for fraction in FRACTIONS if not guess[fraction] > most]
+        hits = updates_needed(p, contender, tried, most=most) if tried else Hits(np.empty(0), np.empty(0))
+        found = dict(zip(tried, zip(*hits, strict=True), strict=True))
+        for fraction in FRACTIONS:
+            updates, rate = found.get(fraction, (np.nan, np.nan))
             edge = len(contender.rates) > 1 and rate in (contender.rates[0], contender.rates[-1])
-            rows.append(
-                {"method": name, "fraction": fraction, "updates": updates, "rate": rate, "edge": edge, "most": most}
-            )
-    return {"initial_loss": initial_loss(p)}, {"counts": pa.Table.from_pylist(rows)}
+            row = {"classes": d, "fraction": fraction, "updates": updates, "rate": rate, "edge": edge}
+            rows.append(row | {"expected": guess[fraction], "logits": guess[fraction] * len(contender.rates) * d})
+    return {"sizes": len(sizes)}, {"counts": pa.Table.from_pylist(rows)}
+
+
+def extrapolated(rows: Sequence[Mapping[str, Any]], fraction: float, num_classes: int) -> float:
+    """Return the updates at `num_classes` by the power law through the two sizes before, reached or extrapolated; or NaN.
+
+    >>> rows = [{"classes": d, "fraction": 0.1, "updates": float(d), "expected": 1.0} for d in (10, 100)]
+    >>> round(extrapolated(rows, 0.1, 1000))
+    1000
+    """
+    known = [row for row in rows if row["fraction"] == fraction][-2:]
+    if len(known) < 2:
+        return float("nan")
+    (d1, T1), (d2, T2) = (
+        (row["classes"], row["expected"] if np.isnan(row["updates"]) else row["updates"]) for row in known
+    )
+    return float(T2 * (T2 / T1) ** (np.log(num_classes / d2) / np.log(d2 / d1)))
 
 
 def needed(
@@ -87,14 +119,19 @@ def needed(
     Raises:
         Undecided: a best learning rate lies at the edge of its grid, and the answer is to be decisive.
     """
-    d, rows = [], []
-    for run in results.calculations("zipf" if exponent == ZIPF else "exponents"):
-        if run.spec["options"]["exponent"] == exponent:
-            d.append(run.spec["options"]["num_classes"])
-            rows += [r for r in run.table("counts").to_pylist() if r["method"] == method and r["fraction"] == fraction]
+    runs = results.calculations("zipf" if exponent == ZIPF else "exponents")
+    options = {"method": method, "exponent": exponent}
+    (run,) = (run for run in runs if options.items() <= run.spec["options"].items())
+    rows = [row for row in run.table("counts").to_pylist() if row["fraction"] == fraction]
     if decisive and any(row["edge"] for row in rows):
         raise Undecided(f"{method}: the best learning rate is at the edge of its grid")
-    return np.array(d), np.array([row["updates"] for row in rows])
+    return np.array([row["classes"] for row in rows]), np.array([row["updates"] for row in rows])
+
+
+def expected(results: Results, method: str, fraction: float) -> np.ndarray:
+    """Return the updates that the sizes before let expect at each size, at α = 1; NaN for the first two."""
+    (run,) = (run for run in results.calculations("zipf") if run.spec["options"]["method"] == method)
+    return np.array([row["expected"] for row in run.table("counts").to_pylist() if row["fraction"] == fraction])
 
 
 def growth(results: Results, method: str, fraction: float, exponent: float = ZIPF) -> Slope:
@@ -301,36 +338,41 @@ def draw(results: Results) -> Mapping[str, Drawing]:
 
 
 def _by_size(results: Results) -> Drawing:
-    figure, axes = canvas(1, len(FRACTIONS), width=2.7, height=3.1, sharey=True)
-    methods = list(contenders(frequencies([2, 1])))
+    figure, axes = canvas(1, len(FRACTIONS), width=2.6, height=2.9, sharey=True)
     for ax, fraction in zip(axes[0], FRACTIONS, strict=True):
-        for name in reversed(methods):
-            _line(ax, results, name, fraction)
+        ends = [_line(ax, results, name, fraction) for name in reversed(list(NAMES))]
+        _slopes(ax, ends, results.settings.sizes[-1])
         ax.set(xlabel="vocabulary size $d$", title=f"loss down to {fraction:.0%}")
-        ax.legend(
-            loc="upper left",
-            fontsize=6.5,
-            title="slope of $\\log T$ on $\\log d$",
-            title_fontsize=6.5,
-            alignment="left",
-        )
-    axes[0, 0].set(ylabel="updates $T$", ylim=(1, 3e6))
+    axes[0, 0].set(ylabel="updates $T$", ylim=(1, 1e6))
+    axes[0, -1].legend(loc="center left", bbox_to_anchor=(1.2, 0.5), title="dotted: extrapolated", alignment="left")
     return Drawing(figure, _table(results, "zipf"))
 
 
-def _line(ax: Axes, results: Results, name: str, fraction: float) -> None:
+def _line(ax: Axes, results: Results, name: str, fraction: float) -> tuple[float, str, str]:
+    """Plot a method, dotted where its power law is continued; return where it ends, its slope as text and its colour."""
     style = method_style(name)
     d, updates = needed(results, name, fraction, decisive=False)
-    if np.isfinite(updates).sum() > 2:
-        style["label"] += f": {slope(d, updates).value:.2f}"
+    beyond = np.where(np.isnan(updates), expected(results, name, fraction), updates)
     ax.loglog(d, updates, marker="o", markersize=3, **style)
+    first = max(np.isfinite(updates).sum() - 1, 0)
+    ax.loglog(d[first:], beyond[first:], linestyle=":", linewidth=1, color=style["color"])
+    text = f"{slope(d, updates).value:.2f}" if np.isfinite(updates).sum() > 2 else ""
+    return float(beyond[-1]), text, style["color"]
+
+
+def _slopes(ax: Axes, ends: Sequence[tuple[float, str, str]], last: int) -> None:
+    """Write the slopes at the ends of the lines, moved apart where they would overlap."""
+    height = 0.0
+    for end, text, colour in sorted(ends):
+        height = max(end, 2.1 * height)
+        ax.annotate(text, (last, height), (5, -3), textcoords="offset points", color=colour, fontsize=7)
 
 
 def _by_exponent(results: Results) -> Drawing:
     alphas, size = sorted((ZIPF, *results.settings.exponents)), results.settings.largest
     figure, axes = canvas(1, 2, width=3.4, height=2.9, sharey=True)
     for ax, fraction in zip(axes[0], (0.05, 0.02), strict=True):
-        for name in reversed(list(contenders(frequencies([2, 1])))):
+        for name in reversed(list(NAMES)):
             found = [needed(results, name, fraction, alpha, decisive=False) for alpha in alphas]
             last = [updates[d <= size][-1] for d, updates in found]
             ax.semilogy(alphas, last, marker="o", markersize=3, **method_style(name))
@@ -346,7 +388,7 @@ def _table(results: Results, plan: str) -> pa.Table:
     tables = []
     for run in results.calculations(plan):
         table, options = run.table("counts"), run.spec["options"]
-        columns = {"classes": options["num_classes"], "exponent": options["exponent"], "run": run.id}
+        columns = {"method": options["method"], "exponent": options["exponent"], "run": run.id}
         for name, value in columns.items():
             table = table.append_column(name, pa.array([value] * len(table)))
         tables.append(table)
@@ -370,7 +412,7 @@ FIGURE = Figure(
     claims=CLAIMS,
     draw=draw,
     rule=(
-        "Half decades up to 10⁴, where every method gets there, then 10⁵ and 10⁶ as far as the budget of 3·10⁸ logits for a "
+        "Half decades up to 10⁴, where every method gets there, then 10⁵ and 10⁶ as far as the budget of 4·10⁸ logits for a "
         "method goes: a few seconds each."
     ),
 )
