@@ -2,18 +2,22 @@
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?=
+THEORY := yadav2025signdescent kunstner2025zipf li2024signgd frei2022amplification
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run laptop test lint bench venv clean
+.PHONY: run theory laptop test lint bench venv clean
 .DEFAULT_GOAL := run
 
 run: venv  ## re-measure the core paper's main figures in ten minutes; runs, figures and the page go to ./store
 	$(BIN)/steepest run kunstner2024heavytailed --scale quick --store store $(if $(JOBS),--jobs $(JOBS))
 
-laptop: venv  ## all of the core paper, within an hour on two cores; what `make run` trained is not trained again
-	$(BIN)/steepest run kunstner2024heavytailed --store store $(if $(JOBS),--jobs $(JOBS))
+theory: venv  ## the four theory papers, minutes on two cores
+	$(BIN)/steepest run $(THEORY) --store store $(if $(JOBS),--jobs $(JOBS))
 
-test: venv  ## all tests and doctests
+laptop: venv  ## every paper, an hour on two fast cores; what `make run` trained is not trained again
+	$(BIN)/steepest run --store store $(if $(JOBS),--jobs $(JOBS))
+
+test: $(BIN)/.integrated  ## all tests and doctests
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q
 
 lint: venv  ## style and types
@@ -23,6 +27,7 @@ lint: venv  ## style and types
 
 bench: venv  ## timings, always as ratios measured side by side in one run
 	$(BIN)/python benchmarks/linear_sweep.py
+	$(BIN)/python benchmarks/lockstep.py
 	$(BIN)/python benchmarks/cli.py --store store
 	$(BIN)/python benchmarks/draw.py
 
@@ -34,6 +39,10 @@ $(BIN)/.installed: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@test -x $(BIN)/steepest && touch $@
+
+$(BIN)/.integrated: requirements-integrations.lock $(BIN)/.installed
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock --requirement requirements-integrations.lock
+	@touch $@
 
 clean:  ## remove the environment and caches; the store stays
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
