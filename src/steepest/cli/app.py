@@ -45,6 +45,20 @@ EXAMPLES = {
     "doctor": """\
   steepest doctor               versions, processor, store, cache
   steepest doctor --store DIR   is this folder a healthy store?""",
+    "predict": """\
+  steepest predict wikipedia
+  steepest predict --alpha 1 --classes 50257
+  steepest predict labels.csv --column species --output species.svg""",
+    "compare": """\
+  steepest new problem my_problem.py               a file to start from
+  steepest compare my_problem.py --budget 2min
+  steepest compare my_problem.py --optimizers Adam Muon SGD+m@10^-1.5""",
+    "new": """\
+  steepest new problem my_problem.py    model, data and loss in ten lines
+  steepest new paper smith2026tails     a paper's folder that runs""",
+    "eject": """\
+  steepest eject kunstner2024heavytailed/fig6-gd-slow
+  steepest eject kunstner2024heavytailed/fig4-gd-rare --output gd.py""",
 }
 
 HELP = """Why do Adam and sign descent beat gradient descent, and when? Every claim is measured again, here.
@@ -277,3 +291,5 @@ def doctor(*, common: Common = Common()) -> None:
 
 
 app.register_install_completion_command(help="Install completion for bash, zsh or fish.", help_prologue="")
+for _place, _name in enumerate(("predict", "compare", "new", "eject"), start=8):  # files of their own, loaded when used
+    app.command(f"steepest.cli.{_name}:{_name}", name=_name, help_prologue=EXAMPLES[_name], sort_key=_place)

@@ -1,0 +1,171 @@
+"""What a budget of time buys: the number of updates in a run, the same for every optimizer.
+
+Every optimizer gets seven short probes and, in three rounds, seven rates, each of them once per seed. The number of updates
+follows from the measured time of an update; it is written to the store, so that the same command goes on with it.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from steepest.compare.contenders import Contender, starting_exponent
+from steepest.compare.problem_file import ProblemFile
+from steepest.errors import UsageError
+from steepest.experiment import pinned_threads
+from steepest.spec import identity
+from steepest.store import Store
+from steepest.train import evaluate, train
+
+PROBES, PROBE_SHARE = 7, 8  # rates a decade apart, each run for an eighth of the updates
+FIRST_RATES, MORE_RATES, LEAST_ROUNDS = 3, 2, 3
+RATES = FIRST_RATES + (LEAST_ROUNDS - 1) * MORE_RATES
+PLANNED_SHARE = 0.5  # of the budget; the rest is for further rounds and for a machine that is busy
+STARTING_SECONDS = 5.0  # of worker processes
+LEAST_STEPS = 20
+MOST_EPOCHS, MOST_FULL_BATCH_STEPS = 200, 2_000
+TIMED_SECONDS, TIMED_UPDATES = 0.3, 50
+LOG = "compare"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run.
+
+    Attributes:
+        steps: updates in a run, T.
+        starts: the decade around which each searched optimizer is probed, by label.
+    """
+
+    steps: int
+    starts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Measured seconds of one update, and of all else in a run: setting up and evaluating."""
+
+    update: float
+    fixed: float
+
+
+def planned(
+    problem: ProblemFile,
+    contenders: Sequence[Contender],
+    seeds: Sequence[int],
+    steps: int | None,
+    budget: float,
+    jobs: int,
+    store: Store,
+) -> Plan:
+    """Return the plan that the store has for these arguments, or make it and write it down.
+
+    Args:
+        problem: what is trained.
+        contenders: the optimizers.
+        seeds: of the runs.
+        steps: updates in a run, or None where the budget decides.
+        budget: seconds.
+        jobs: worker processes.
+        store: where plans are kept.
+
+    Raises:
+        UsageError: not even the least number of updates fits into the budget.
+    """
+    key = _key(problem, contenders, seeds, steps, budget)
+    for record in store.read_log(LOG):
+        if record["key"] == key:
+            return Plan(record["steps"], {c.label: record["starts"][c.label] for c in contenders if c.rate is None})
+    with pinned_threads(1):
+        searched = [contender for contender in contenders if contender.rate is None]
+        starts = {c.label: starting_exponent(problem, c.method, seeds[0]) for c in searched}
+        plan = Plan(steps or _affordable(problem, contenders, len(seeds), budget, jobs), starts)
+    store.append(LOG, {"key": key, "steps": plan.steps, "starts": plan.starts})
+    return plan
+
+
+def _key(
+    problem: ProblemFile, contenders: Sequence[Contender], seeds: Sequence[int], steps: int | None, budget: float
+) -> str:
+    described: dict[str, Any] = {
+        "problem": problem.description(),
+        "contenders": [contender.description() for contender in contenders],
+        "seeds": list(seeds),
+        "length": {"steps": steps} if steps else {"budget": budget},
+    }
+    return identity(described)
+
+
+def _affordable(problem: ProblemFile, contenders: Sequence[Contender], seeds: int, budget: float, jobs: int) -> int:
+    """Return T such that the probes and the least number of rounds of all contenders take the planned share of the budget."""
+    costs = [measured_cost(problem, contender) for contender in contenders]
+    counts = [_runs(contender, seeds) for contender in contenders]
+    per_step = sum(
+        (full + probes / PROBE_SHARE) * cost.update for (full, probes), cost in zip(counts, costs, strict=True)
+    )
+    fixed = sum(sum(count) * cost.fixed for count, cost in zip(counts, costs, strict=True))
+    left = (PLANNED_SHARE * budget - STARTING_SECONDS) * jobs - fixed
+    steps = min(rounded_down(left / per_step), _most_steps(problem)) if left > 0 else 0
+    if steps < LEAST_STEPS:
+        needed = ((fixed + LEAST_STEPS * per_step) / jobs + STARTING_SECONDS) / PLANNED_SHARE
+        raise UsageError(
+            f"--budget {budget:g}s: {LEAST_STEPS} updates for each of {len(contenders)} optimizers at "
+            f"{RATES} rates and {seeds} seeds need about {needed:.0f}s; give that, or fewer --optimizers"
+        )
+    return steps
+
+
+def _runs(contender: Contender, seeds: int) -> tuple[int, int]:
+    """Return the number of full runs in the least number of rounds, and of probes."""
+    return (seeds, 0) if contender.rate is not None else (RATES * seeds, PROBES)
+
+
+def _most_steps(problem: ProblemFile) -> int:
+    found = problem.contents
+    if found.batch_size is None:
+        return MOST_FULL_BATCH_STEPS
+    return max(LEAST_STEPS, MOST_EPOCHS * len(found.train.inputs) // found.batch_size)
+
+
+def rounded_down(value: float) -> int:
+    """Return the largest number with two digits and zeros that is not above `value`.
+
+    >>> rounded_down(1234.5), rounded_down(99.9), rounded_down(7.2)
+    (1200, 99, 7)
+    """
+    unit = int(10 ** max(0, len(str(int(value))) - 2))
+    return int(value) // unit * unit
+
+
+def measured_cost(problem: ProblemFile, contender: Contender) -> Cost:
+    """Return what an update and the rest of a run take here, at a rate that changes nothing."""
+    began = time.perf_counter()
+    task = problem.setup(0)
+    evaluate(task, task.params)
+    fixed = time.perf_counter() - began
+    events = train(task, contender.method.build(task.params, 1e-12), steps=TIMED_UPDATES + 2)
+    next(events), next(events)  # the first update also allocates
+    count, began = 0, time.perf_counter()
+    while count < TIMED_UPDATES and time.perf_counter() - began < TIMED_SECONDS:
+        next(events)
+        count += 1
+    return Cost((time.perf_counter() - began) / count, 2 * fixed)
+
+
+def seconds(text: str) -> float:
+    """Return a duration in seconds.
+
+    Raises:
+        UsageError: not a duration above 0.
+
+    >>> seconds("90"), seconds("90s"), seconds("10min"), seconds("1.5h")
+    (90.0, 90.0, 600.0, 5400.0)
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h|)", text.strip())
+    value = float(found[1]) * {"s": 1, "sec": 1, "": 1, "m": 60, "min": 60, "h": 3600}[found[2]] if found else 0.0
+    if value <= 0:
+        raise UsageError(f"--budget {text!r}: is not a time; write 90s, 10min or 2h")
+    return value
