@@ -205,7 +205,7 @@ def draw(results: Results) -> Mapping[str, Drawing]:
             ]
         ax.set(xlabel="vocabulary size $d$", title=f"Reference: {name} token")
     axes[0, 0].set_ylabel("updates to 5 % of the loss")
-    axes[0, 1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    axes[0, 1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=3)
     return {"logistic": Drawing(figure, pa.Table.from_pylist(rows))}
 
 

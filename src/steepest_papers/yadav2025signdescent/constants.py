@@ -285,7 +285,7 @@ def _points(ax: Axes, table: pa.Table) -> None:
         colour = NORM_COLOURS[norm]
         ax.plot(largest, table[norm].to_numpy(), ".", color=colour, markersize=3, alpha=0.5)
         ax.axhline(L, color=colour, linewidth=1.2)
-        place = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": 8, "color": colour}
+        place: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": 8, "color": colour}
         ax.text(1.01, L, f"$L$ in {NORM_NAMES[norm]}: {L:g}", **place)
     ax.set(xlabel=r"largest probability $\max_k s_k$", ylabel="largest curvature over the unit ball", ylim=(0, 1.05))
     ax.set_title("Curvature of random softmax points, $d=8$")

@@ -202,8 +202,8 @@ FIGURE = Figure(
     id="deciles",
     title="Loss by class decile: gradient descent goes down the ranks, sign descent takes all at once",
     statement=(
-        "When sign descent has learnt every class, gradient descent has learnt the most frequent ones; the rest follow in order "
-        "of frequency."
+        "When sign descent has learnt every class, gradient descent has begun on the most frequent ones; the rest follow "
+        "in order of frequency."
     ),
     scales={
         "smoke": DecileSizes(num_classes=50, steps=40),

@@ -344,7 +344,9 @@ def _by_size(results: Results) -> Drawing:
         _slopes(ax, ends, results.settings.sizes[-1])
         ax.set(xlabel="vocabulary size $d$", title=f"loss down to {fraction:.0%}")
     axes[0, 0].set(ylabel="updates $T$", ylim=(1, 1e6))
-    axes[0, -1].legend(loc="center left", bbox_to_anchor=(1.2, 0.5), title="dotted: extrapolated", alignment="left")
+    axes[0, -1].legend(
+        loc="center left", bbox_to_anchor=(1.2, 0.5), title="dotted: extrapolated", alignment="left", handlelength=3
+    )
     return Drawing(figure, _table(results, "zipf"))
 
 
