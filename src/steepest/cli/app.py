@@ -291,5 +291,20 @@ def doctor(*, common: Common = Common()) -> None:
 
 
 app.register_install_completion_command(help="Install completion for bash, zsh or fish.", help_prologue="")
-for _place, _name in enumerate(("predict", "compare", "new", "eject"), start=8):  # files of their own, loaded when used
-    app.command(f"steepest.cli.{_name}:{_name}", name=_name, help_prologue=EXAMPLES[_name], sort_key=_place)
+FURTHER = {  # in files of their own, which are loaded when used, and therefore with their help here
+    "predict": (
+        "Predict updates of gradient and sign descent.\n\nFrom class frequencies alone, in two models that are solved "
+        "exactly: the softmax of the next token, and the linear bigram model."
+    ),
+    "compare": (
+        "Compare optimizers on your own problem.\n\nThe file is run: it defines model() and data(). Rates are searched, "
+        "and every optimizer gets the same number of runs. The same command goes on where it stopped."
+    ),
+    "new": "Write a problem file or a paper folder to start from.",
+    "eject": (
+        "Write a claim as one script without steepest.\n\nThe script trains or calculates again, gives the ledger's "
+        "number, and exits with 1 if it does not."
+    ),
+}
+for _place, (_name, _help) in enumerate(FURTHER.items(), start=8):
+    app.command(f"steepest.cli.{_name}:{_name}", name=_name, help=_help, help_prologue=EXAMPLES[_name], sort_key=_place)
