@@ -44,7 +44,9 @@ def law(alpha: float, sizes: Sequence[int]) -> tuple[dict[str, float], dict[str,
 def plans(sizes: LawSizes) -> dict[str, Plan]:
     """Return one calculation per exponent."""
     return {
-        f"alpha {alpha:g}": Calculations((Calculation(law, {"alpha": alpha, "sizes": sizes.sizes}, takes=2.0),))
+        f"alpha {alpha:g}": Calculations(
+            (Calculation(law, {"alpha": alpha, "sizes": sizes.sizes}, version=2, takes=2.0),)
+        )
         for alpha in TAUS
     }
 
