@@ -96,8 +96,20 @@ MAY_IMPORT = {
 IMPORTED_BY = {
     "steepest.cli": {"steepest.__main__"},
     "steepest.report": {"steepest.lab"},
-    "steepest.lab": {"steepest.cli"},
-    "steepest.runner": {"steepest", "steepest.cli", "steepest.lab", "steepest.paper", "steepest.report"},
+    "steepest.compare": {"steepest.cli"},
+    "steepest.diagnose": {"steepest.cli"},
+    "steepest.eject": {"steepest.cli"},
+    "steepest.predict": {"steepest.cli", "steepest.diagnose"},
+    "steepest.monitor": set(),
+    "steepest.lab": {"steepest.cli", "steepest.eject"},
+    "steepest.runner": {
+        "steepest",
+        "steepest.cli",
+        "steepest.compare",
+        "steepest.lab",
+        "steepest.paper",
+        "steepest.report",
+    },
 }
 
 

@@ -6,8 +6,9 @@ an erratum calls "printed" rests on it.
 
 from __future__ import annotations
 
+from steepest.measure.facts import fact
 from steepest.verdict import Claim
-from steepest_papers.kunstner2024heavytailed.theory_claims import EQ2, fact
+from steepest_papers.kunstner2024heavytailed.theory_claims import EQ2
 
 ERRATA = (
     Claim(

@@ -24,13 +24,14 @@ from pydantic import Field
 
 from steepest.experiment import Calculation
 from steepest.figures import canvas
+from steepest.measure.facts import fact
 from steepest.measure.unigram import SMOOTHNESS, cross_entropy_and_gradient, frequencies
 from steepest.norms import NORMS
 from steepest.paper import Drawing, Figure, Results, Settings
 from steepest.sweep import Calculations, Plan
 from steepest.verdict import Claim, Measured
 from steepest_papers.yadav2025signdescent.distance import complexities
-from steepest_papers.yadav2025signdescent.measures import Measure, fact
+from steepest_papers.yadav2025signdescent.measures import Measure
 from steepest_papers.yadav2025signdescent.styles import NORM_COLOURS, NORM_NAMES
 
 if TYPE_CHECKING:

@@ -24,11 +24,12 @@ from scipy.special import log_softmax, logsumexp, wrightomega
 from steepest.data.frequency import zipf
 from steepest.experiment import Calculation
 from steepest.figures import canvas
+from steepest.measure.facts import fact
 from steepest.measure.unigram import SMOOTHNESS, contenders, distance, frequencies, initial_loss, updates_needed
 from steepest.paper import Drawing, Figure, Results, Settings
 from steepest.sweep import Calculations, Plan
 from steepest.verdict import Claim, Measured
-from steepest_papers.yadav2025signdescent.measures import fact, slope
+from steepest_papers.yadav2025signdescent.measures import slope
 from steepest_papers.yadav2025signdescent.styles import NORM_COLOURS
 
 if TYPE_CHECKING:

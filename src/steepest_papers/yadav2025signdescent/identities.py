@@ -23,6 +23,7 @@ from torch import Tensor
 from steepest.data.frequency import zipf
 from steepest.experiment import Calculation
 from steepest.figures import canvas, group_colours
+from steepest.measure.facts import fact
 from steepest.measure.unigram import cross_entropy_and_gradient, distance, frequencies, solution
 from steepest.norms import linf_direction
 from steepest.optim import Adam, SignDescent
@@ -30,7 +31,6 @@ from steepest.paper import Drawing, Figure, Results, Settings
 from steepest.problems import SoftmaxUnigram
 from steepest.sweep import Calculations, Plan
 from steepest.verdict import Claim
-from steepest_papers.yadav2025signdescent.measures import fact
 
 STEPS = 16
 

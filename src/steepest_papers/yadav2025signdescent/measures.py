@@ -15,24 +15,6 @@ from steepest.verdict import Measured
 Measure = Callable[[Results], Measured]
 
 
-def fact(plan: str, name: str, evidence: str = "") -> Measure:
-    """Return the measure that reads the number `name` of a plan's calculations.
-
-    Args:
-        plan: name of the plan; one calculation is exact, several are seeds.
-        name: name of the number.
-        evidence: a format string over the numbers, shown for each calculation.
-    """
-
-    def measure(results: Results) -> Measured:
-        runs = results.calculations(plan)
-        values = [float(run.facts[name]) for run in runs]
-        shown = "; ".join(evidence.format(**run.facts) for run in runs) if evidence else ""
-        return Measured(values, [run.id for run in runs], exact=len(runs) == 1, evidence=shown)
-
-    return measure
-
-
 class Slope(NamedTuple):
     """A least-squares slope of log y on log x with Student's 95 % interval over the points."""
 
