@@ -2,17 +2,17 @@
 
 specified   10⁰ for gradient descent and 10⁻³ for the others, at which the hypothesis about sign steps was formed
 training    smallest final training loss of the worst seed, the rule of every sweep
-held-out    error on noisy test labels, mean over seeds: the smallest rate within one standard error of the best one
+held-out    of the rates within one standard error of the smallest error on noisy test labels, the middle one
 
 The training loss of a network that is homogeneous in W has no best rate: from α ≫ ω on, a larger α only scales W, and where
-the data are fitted the loss falls with the scale. Held-out error is flat there, and the one-standard-error rule takes the
-start of the plateau (L. Breiman et al. 1984, *Classification and regression trees*, section 3.4.3).
+the data are fitted the loss falls with the scale. The held-out error is flat over decades; the middle of what is as good as
+the best is far from both ends.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -22,18 +22,17 @@ from steepest.paper import Results, Settings
 from steepest.results import Best, NotRun, Undecided
 from steepest.spec import Method
 from steepest.store import Run
-from steepest.sweep import Plan, Search, Seeds, Sweep, decades
+from steepest.sweep import Plan, Search, Seeds, Sweep, decades, learning_rate
 from steepest_papers.frei2022amplification.measures import predicted
 from steepest_papers.frei2022amplification.probes import Neurons, Predictions
 from steepest_papers.frei2022amplification.problem import XORClusters
-from steepest_papers.frei2022amplification.sizes import GD, STEPS
+from steepest_papers.frei2022amplification.sizes import GD, STEPS, descents
 
 SIGN = Method(SignDescent, "Sign")
 ADAM = Method(Adam, "Adam", betas=(0.9, 0.999))
 SPECIFIED = {GD: 0, SIGN: -3, ADAM: -3}
 MOMENTS = (0, 1, STEPS)
 ROTATED = "rotated"
-Rule = Literal["specified", "training", "held-out"]
 
 
 class SignSizes(Settings):
@@ -42,7 +41,8 @@ class SignSizes(Settings):
     Args:
         dimensions: p, ascending, with σ = 1/√p. Optimizers are compared at the last; the others show the trend.
         samples: n.
-        width: m, number of neurons.
+        width: m of the sweeps.
+        specified_width: m of the runs at the specified rates.
         flip_rate: η.
         init_scale: ω.
         seeds: they draw data, flips and initial neurons.
@@ -50,7 +50,8 @@ class SignSizes(Settings):
 
     dimensions: Annotated[tuple[int, ...], Field(min_length=3)] = (25, 50, 100)
     samples: Annotated[int, Field(ge=1)] = 400
-    width: Annotated[int, Field(ge=2, multiple_of=2)] = 400
+    width: Annotated[int, Field(ge=2, multiple_of=2)] = 100
+    specified_width: Annotated[int, Field(ge=2, multiple_of=2)] = 400
     flip_rate: Annotated[float, Field(ge=0, lt=0.5)] = 0.1
     init_scale: Annotated[float, Field(gt=0)] = 1e-3
     seeds: Seeds = (0, 1, 2, 3, 4)
@@ -73,9 +74,10 @@ class SignSizes(Settings):
 
     def summary(self) -> str:
         """Return all sizes in one line."""
+        p = " ".join(map(str, self.dimensions))
         return (
-            f"n={self.samples}, p={' '.join(map(str, self.dimensions))}, m={self.width}, σ=1/√p, η={self.flip_rate:g}, "
-            f"ω={self.init_scale:g}, T={STEPS}, seeds {' '.join(map(str, self.seeds))}"
+            f"n={self.samples}, p={p}, σ=1/√p, m={self.width} ({self.specified_width} at the specified rates), "
+            f"η={self.flip_rate:g}, ω={self.init_scale:g}, T={STEPS}, seeds {' '.join(map(str, self.seeds))}"
         )
 
 
@@ -88,20 +90,31 @@ def sweep_name(dimension: int) -> str:
     return f"p = {dimension}"
 
 
+def specified_name(method: Method) -> str:
+    """Return the name of the runs of an optimizer at its specified rate."""
+    return f"{method.label} as specified"
+
+
 def plans(sizes: SignSizes) -> dict[str, Plan]:
-    """Return the three optimizers at every p, and sign descent and Adam at the largest with means off the axes."""
+    """Return runs at the specified rates, sweeps at every p, and sweeps at the largest with means off the axes."""
+    methods = (GD, SIGN, ADAM)
+    largest = sizes.problem(sizes.dimensions[-1])
+    wide = largest.changed(width=sizes.specified_width)
     found: dict[str, Plan] = {
-        sweep_name(p): _sweep(sizes.problem(p), (GD, SIGN, ADAM), sizes.seeds) for p in sizes.dimensions
+        specified_name(method): descents(wide, learning_rate(SPECIFIED[method]), sizes.seeds, method)
+        for method in methods
     }
-    rotated = sizes.problem(sizes.dimensions[-1]).changed(means="random")
-    return found | {ROTATED: _sweep(rotated, (SIGN, ADAM), sizes.seeds)}
+    for p in sizes.dimensions:
+        found[sweep_name(p)] = _sweep(sizes.problem(p), methods, sizes.seeds)
+    found[ROTATED] = _sweep(largest.changed(means="random"), (SIGN, ADAM), sizes.seeds)
+    return found
 
 
 def _sweep(problem: XORClusters, methods: tuple[Method, ...], seeds: tuple[int, ...]) -> Sweep:
-    """Return every decade from three below the specified rate to two above, with every seed, for all optimizers alike."""
+    """Return every decade within three of the specified rate, with every seed, for all optimizers alike."""
     return Sweep(
         problem=problem,
-        optimizers={method: decades(SPECIFIED[method] - 3, SPECIFIED[method] + 2) for method in methods},
+        optimizers={method: decades(SPECIFIED[method] - 3, SPECIFIED[method] + 3) for method in methods},
         steps=STEPS,
         seeds=seeds,
         groups=None,
@@ -112,30 +125,41 @@ def _sweep(problem: XORClusters, methods: tuple[Method, ...], seeds: tuple[int, 
     )
 
 
-def select(results: Results, plan: str, method: Method, rule: Rule, *, decisive: bool = True) -> Best:
-    """Return an optimizer at the rate that a rule chooses.
+def as_specified(results: Results, method: Method) -> Best:
+    """Return an optimizer at its specified rate."""
+    runs = results.calculations(specified_name(method))
+    return Best(method.label, float(SPECIFIED[method]), tuple(runs), None)
+
+
+def by_training_loss(results: Results, method: Method) -> Best:
+    """Return an optimizer of the sweep at the largest p, at its rate of least training loss."""
+    return results.sweep(results.settings.main).best(method.label)
+
+
+def by_held_out_error(results: Results, method: Method, plan: str | None = None, *, decisive: bool = True) -> Best:
+    """Return an optimizer at its rate of least error on noisy test labels.
 
     Args:
         results: of the figure.
-        plan: name of the sweep.
         method: the optimizer.
-        rule: how to choose.
+        plan: name of the sweep; None takes the one at the largest p.
         decisive: raise where the rate decides nothing; False returns it with its `trouble`.
 
     Raises:
         NotRun: runs are missing.
-        Undecided: the rate lies at an edge of its grid, or none made progress.
+        Undecided: the rate lies at an edge of its grid.
     """
-    if rule == "training":
-        return results.sweep(plan).best(method.label, decisive=decisive)
-    search = complete(results, plan, method)
-    if rule == "specified":
-        exponent, trouble = float(SPECIFIED[method]), None
-    else:
-        exponent, trouble = _most_accurate(search)
+    search = complete(results, plan or results.settings.main, method)
+    found = finished(search)
+    errors = np.array([[predicted(run, "noisy_error") for run in runs] for runs in found.values()])
+    best = errors[errors.mean(axis=1).argmin()]
+    as_good = np.flatnonzero(errors.mean(axis=1) <= best.mean() + best.std(ddof=1) / len(best) ** 0.5)
+    exponent = list(found)[as_good[(len(as_good) - 1) // 2]]
+    at_edge = exponent in (min(search.table), max(search.table))
+    trouble = f"{method.label}: the most accurate rate 10^{exponent:g} is at the edge of its grid" if at_edge else None
     if trouble and decisive:
         raise Undecided(trouble)
-    return Best(method.label, exponent, tuple(search.runs(exponent)), trouble)
+    return Best(method.label, exponent, tuple(found[exponent]), trouble)
 
 
 def complete(results: Results, plan: str, method: Method) -> Search:
@@ -148,19 +172,6 @@ def complete(results: Results, plan: str, method: Method) -> Search:
     if search.best is None:
         raise NotRun(f"{method.label}: {len(search.pending)} runs are missing")
     return search
-
-
-def _most_accurate(search: Search) -> tuple[float, str | None]:
-    """Return the exponent that the one-standard-error rule takes, and what is wrong if it lies at an edge."""
-    found = finished(search)
-    errors = np.array([[predicted(run, "noisy_error") for run in runs] for runs in found.values()])
-    means = errors.mean(axis=1)
-    best = errors[means.argmin()]
-    enough = means <= best.mean() + best.std(ddof=1) / len(best) ** 0.5
-    chosen = list(found)[int(enough.argmax())]
-    if chosen not in (min(search.table), max(search.table)):
-        return chosen, None
-    return chosen, f"{search.method.label}: the most accurate rate 10^{chosen:g} is at the edge of its grid"
 
 
 def finished(search: Search) -> dict[float, list[Run]]:

@@ -18,9 +18,9 @@ from steepest_papers.frei2022amplification.sign_sweeps import (
     ROTATED,
     SIGN,
     SPECIFIED,
+    by_held_out_error,
     complete,
     finished,
-    select,
     sweep_name,
 )
 from steepest_papers.frei2022amplification.sizes import GD, STEPS
@@ -74,7 +74,7 @@ def _against_rate(
     rates = {exponent: 10.0 ** (exponent - SPECIFIED[method]) for exponent in found}
     values = {exponent: np.array([number(run, STEPS) for run in runs]) for exponent, runs in found.items()}
     plot_band(ax, np.array(list(rates.values())), np.stack(list(values.values()), 1), marker="o", markersize=3, **line)
-    chosen = select(results, plan, method, "held-out", decisive=False).exponent
+    chosen = by_held_out_error(results, method, plan, decisive=False).exponent
     ring = {"marker": "o", "markersize": 8, "fillstyle": "none", "color": line["color"]}
     ax.plot(rates[chosen], np.median(values[chosen]), **ring)
     return [
@@ -87,7 +87,7 @@ def _against_rate(
 def _against_dimension(ax: Axes, results: Results) -> Rows:
     p, rows = np.array(results.settings.dimensions), Rows()
     for method in (GD, SIGN, ADAM):
-        bests = [select(results, sweep_name(each), method, "held-out", decisive=False) for each in p.tolist()]
+        bests = [by_held_out_error(results, method, sweep_name(each), decisive=False) for each in p.tolist()]
         values = np.array([[measures.cosine(run, STEPS) for run in best.runs] for best in bests])
         plot_band(ax, p, values.T, marker="o", markersize=3, **line_style(method.label))
         rows += [
@@ -107,7 +107,7 @@ def _neurons(results: Results) -> Drawing:
     figure, axes = canvas(1, len(shown), width=2.1, height=2.4)
     tables = []
     for ax, (plan, method, line) in zip(axes[0], shown, strict=True):
-        best = select(results, plan, method, "held-out", decisive=False)
+        best = by_held_out_error(results, method, plan, decisive=False)
         tables.append(directions(ax, best.runs[0], STEPS))
         ax.set_title(f"{line['label']}\n$10^{{{best.exponent:g}}}$", fontsize=8.5)
     return Drawing(figure, pa.concat_tables(tables))

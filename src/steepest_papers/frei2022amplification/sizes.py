@@ -67,9 +67,9 @@ class ClusterSizes(Settings):
         )
 
 
-def descents(problem: XORClusters, lr: float, seeds: tuple[int, ...]) -> Calculations:
-    """Return gradient descent on a problem, one run per seed, with all probes."""
-    runs = (Spec(problem=problem, method=GD, lr=lr, steps=STEPS, seed=seed, probes=PROBES) for seed in seeds)
+def descents(problem: XORClusters, lr: float, seeds: tuple[int, ...], method: Method = GD) -> Calculations:
+    """Return gradient descent, or another method, on a problem: one run per seed, with all probes."""
+    runs = (Spec(problem=problem, method=method, lr=lr, steps=STEPS, seed=seed, probes=PROBES) for seed in seeds)
     return Calculations(tuple(runs))
 
 
