@@ -1,0 +1,130 @@
+"""A reading as sentences, and as a page for notebooks."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from typing import TYPE_CHECKING, SupportsFloat
+
+from steepest.monitor.evidence import Interval
+
+if TYPE_CHECKING:
+    from steepest.monitor.reading import Lag, Reading
+
+BAR = "background:linear-gradient(to right, #f3c9a5 {0:.0f}%, transparent {0:.0f}%)"
+
+
+def in_words(reading: Reading) -> str:
+    """Return what a reading shows, a line for each statement."""
+    if not reading.sums.any():
+        return "\n".join(["Nothing seen yet.", *_left_out(reading)])
+    return "\n".join([overview(reading), now(reading), *statements(reading), *_left_out(reading)])
+
+
+def overview(reading: Reading) -> str:
+    """Return what was watched."""
+    c, groups = int((reading.counts > 0).sum()), len(reading.present)
+    how = ", counted while training" if reading.learnt else ""
+    return f"{reading.updates:,} updates, {int(reading.count.sum()):,} examples; {c:,} classes in {groups} groups{how}."
+
+
+def now(reading: Reading) -> str:
+    """Return the mean loss of the latest window, over all and of the most frequent group."""
+    n, total, _, judged, hits = reading.sums[:, reading.latest]
+    frequent = reading.present[0]
+    loss = total.sum() / n.sum() if n.sum() else math.nan
+    right = f", accuracy {hits.sum() / judged.sum():.1%}" if judged.sum() else ""
+    return (
+        f"{steps(reading)}: loss {number(loss)}{right}; most frequent group"
+        f" ({_classes(reading, frequent)}): {number(reading.loss[reading.latest, frequent])}."
+    )
+
+
+def statements(reading: Reading) -> list[str]:
+    """Return a line for each group that lags, or that there is no evidence for a lag."""
+    return [_lag(reading, lag) for lag in reading.lags()] or [
+        "No group lags behind the most frequent one, as far as seen."
+    ]
+
+
+def steps(reading: Reading) -> str:
+    """Return the steps of the latest window."""
+    first, last = reading.steps[reading.latest]
+    return f"Steps {first:,} to {last:,}"
+
+
+def number(x: SupportsFloat) -> str:
+    """Return a loss for reading.
+
+    >>> number(12.345), number(0.012345), number(float("nan"))
+    ('12.35', '0.0123', '–')
+    """
+    x = float(x)
+    return "–" if math.isnan(x) else f"{x:.2f}" if abs(x) >= 1 else f"{x:.3g}"
+
+
+def interval(of: Interval) -> str:
+    """Return the two ends."""
+    return f"[{number(of.low)}, {number(of.high)}]"
+
+
+def _lag(reading: Reading, lag: Lag) -> str:
+    loss = number(reading.loss[reading.latest, lag.group - 1])
+    return (
+        f"Group {lag.group} ({_classes(reading, lag.group - 1)}): {loss}, lags by {number(lag.lag.value)}"
+        f" {interval(lag.lag)} since step {lag.since:,}{_change(lag.change)}."
+    )
+
+
+def _change(change: Interval) -> str:
+    if math.isnan(change.value):
+        return ""
+    if change.low <= 0 <= change.high:
+        return f"; no evidence that it moves: {number(change.value)} {interval(change)} since the first window"
+    low, high = sorted((abs(change.low), abs(change.high)))
+    word = "fell" if change.value < 0 else "ROSE"
+    return f"; it {word} by {number(abs(change.value))} [{number(low)}, {number(high)}] since the first window"
+
+
+def _classes(reading: Reading, g: int) -> str:
+    size = int(reading.groups.classes_per_group[g])
+    return f"{size:,} class{'es' if size != 1 else ''}"
+
+
+def _left_out(reading: Reading) -> list[str]:
+    found = [f"{count:,} {why}" for why, count in reading.skipped.items() if count]
+    return [f"Examples left out: {', '.join(found)}."] if found else []
+
+
+def as_html(reading: Reading) -> str:
+    """Return sentences and a table of the latest window, without scripts."""
+    text = "".join(f"<div>{escape(line)}</div>" for line in in_words(reading).splitlines())
+    if not reading.sums.any():
+        return text
+    rows = "".join(_row(reading, int(g)) for g in reading.present)
+    head = "".join(f"<th>{name}</th>" for name in ("group", "classes", "examples", "loss", "lag", "accuracy"))
+    return f"{text}<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _row(reading: Reading, g: int) -> str:
+    cells = row(reading, g)
+    loss, top = reading.loss[reading.latest, g], max(0.0, *reading.loss[reading.latest, reading.present])
+    width = 100 * loss / top if top > 0 and loss > 0 else 0
+    styles = ["", "", "", BAR.format(width), "", ""]
+    return "<tr>" + "".join(f'<td style="{s}">{escape(c)}</td>' for s, c in zip(styles, cells, strict=True)) + "</tr>"
+
+
+def row(reading: Reading, g: int) -> tuple[str, str, str, str, str, str]:
+    """Return group, classes, examples, loss, lag and accuracy in the latest window."""
+    w = reading.latest
+    found = reading.lag().at((w, g))
+    behind = "" if g == reading.present[0] else f"{number(found.value)} {interval(found)}"
+    accuracy = reading.accuracy[w, g]
+    return (
+        str(g + 1),
+        f"{reading.groups.classes_per_group[g]:,}",
+        f"{reading.count[w, g]:,}",
+        number(reading.loss[w, g]),
+        behind,
+        "–" if math.isnan(accuracy) else f"{accuracy:.1%}",
+    )
