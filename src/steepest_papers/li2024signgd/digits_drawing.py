@@ -1,0 +1,55 @@
+"""Images as the transformer reads them, and accuracy over the noise scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from steepest.figures import canvas, plot_band
+from steepest.paper import Drawing, Results
+from steepest.spec import Method
+from steepest_papers.li2024signgd.digit_patches import scale_name
+from steepest_papers.li2024signgd.measures import last_prediction
+from steepest_papers.li2024signgd.methods import MAIN, STYLES
+from steepest_papers.li2024signgd.selection import Rule, select
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Rows = list[dict[str, Any]]
+PANELS: Mapping[str, tuple[Rule, str, str]] = {
+    "Test accuracy, most accurate rates": ("accurate", "test_accuracy", "accuracy"),
+    "Test accuracy, least training loss": ("training", "test_accuracy", "accuracy"),
+    "Memorised, most accurate rates": ("accurate", "memorised", "share of training images"),
+}
+
+
+def draw(results: Results) -> Mapping[str, Drawing]:
+    """Return accuracy and memorisation over the noise scale under both rules."""
+    figure, axes = canvas(1, len(PANELS), width=3.1, height=2.7)
+    rows: Rows = []
+    for ax, (title, (rule, name, label)) in zip(axes[0], PANELS.items(), strict=True):
+        for method in MAIN:
+            rows += _line(ax, results, method, rule, name, title)
+        ax.set(xlabel=r"noise $\sigma_p$", ylabel=label, title=title)
+    axes[0, 0].legend()
+    return {"digits": Drawing(figure, pa.Table.from_pylist(rows))}
+
+
+def _line(ax: Axes, results: Results, method: Method, rule: Rule, name: str, panel: str) -> Rows:
+    """Plot one optimizer; open markers where its rate lies at the edge of the grid or fits nothing."""
+    noises = results.settings.noises
+    bests = [select(results, scale_name(noise), method, rule, decisive=False) for noise in noises]
+    values = np.array([[last_prediction(run, name) for run in best.runs] for best in bests])
+    plot_band(ax, np.array(noises), values.T, label=method.label, **STYLES[method])
+    for noise, best, row in zip(noises, bests, values, strict=True):
+        fill = "none" if best.trouble else "full"
+        ax.plot(noise, np.median(row), "o", markersize=4, color=STYLES[method]["color"], fillstyle=fill)
+    return [
+        {"panel": panel, "method": method.label, "run": run.id, "noise": noise, "lr": best.lr, "value": float(value)}
+        for noise, best, row in zip(noises, bests, values, strict=True)
+        for run, value in zip(best.runs, row, strict=True)
+    ]
