@@ -209,7 +209,8 @@ FIGURE = Figure(
     title="Network, tangent kernel, random features and linear rules on the same data",
     statement=(
         "Labels are not a linear function of the inputs, so linear classifiers are no better than chance, while the "
-        "network's error is close to the rate of label noise. Frozen random features and the tangent kernel lie between."
+        "network's error is close to the rate of label noise. Frozen random features and the tangent kernel are comparisons "
+        "of this project."
     ),
     scales={"smoke": SMOKE, "quick": ClusterSizes(), "laptop": ClusterSizes()},
     plans=plans,

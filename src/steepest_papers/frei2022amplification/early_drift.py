@@ -200,9 +200,9 @@ FIGURE = Figure(
     id="drift",
     title="The first steps of gradient descent on XOR clusters",
     statement=(
-        "While the output is near 0, each neuron's weight on its good cluster direction feeds back on itself and grows, "
-        "and its weight on the bad one is pulled to 0. Growth is multiplicative at first and linear once a neuron has "
-        "turned. The closed form is derived by this project."
+        "Not in what could be read; derived by this project. While the output is near 0, each neuron's weight on its good "
+        "cluster direction feeds back on itself and grows, and its weight on the bad one is pulled to 0. Growth is "
+        "multiplicative at first and linear once a neuron has turned."
     ),
     scales={"smoke": SMOKE, "quick": ClusterSizes(), "laptop": ClusterSizes()},
     plans=plans,

@@ -194,8 +194,9 @@ FIGURE = Figure(
     id="noise",
     title="Label noise, random and adversarial",
     statement=(
-        "With a constant fraction of the labels corrupted, the network's error is close to the rate of corruption. Noise "
-        "slows the amplification in proportion to 1 − 2η; the flipped points are not memorised within the horizon."
+        "With a constant fraction of the labels corrupted, the network's error is close to the rate of corruption. Derived "
+        "by this project: noise slows the amplification in proportion to 1 − 2η; flipped points are not memorised within the "
+        "horizon."
     ),
     scales={
         "smoke": NoiseSizes(**SMOKE.fields()),

@@ -161,8 +161,9 @@ FIGURE = Figure(
     id="lazy",
     title="The lazy control: low test error without amplification",
     statement=(
-        "Started from large neurons, the network classifies as well although its neurons hardly move: test error alone "
-        "does not show feature learning, the neurons do. Amplification is inverse to the initial scale."
+        "Not in what could be read; a control of this project. Started from large neurons, the network classifies as well "
+        "although its neurons hardly move: test error alone does not show feature learning, the neurons do. Amplification "
+        "is inverse to the initial scale."
     ),
     scales={
         "smoke": LazySizes(**SMOKE.fields()),

@@ -200,9 +200,9 @@ FIGURE = Figure(
     id="signs",
     title="Sign descent and Adam on XOR clusters",
     statement=(
-        "An extension of ours. Hypothesis: sign-like steps move every noise coordinate as fast as the useful one, so "
-        "neurons grow without turning to the clusters, and flipped labels are memorised. Judged over a grid of rates with "
-        "every seed, three dimensions, and means along the axes or not."
+        "Nothing: this is an extension of ours. Hypothesis: sign-like steps move every noise coordinate as fast as the "
+        "useful one, so neurons grow without turning to the clusters, and flipped labels are memorised. Judged over a grid "
+        "of rates with every seed, three dimensions, and means along the axes or not."
     ),
     scales={
         "smoke": SignSizes(dimensions=(9, 16, 25), samples=120, width=40, specified_width=60, seeds=(0, 1, 2)),

@@ -60,7 +60,7 @@ def _sweeps(results: Results) -> Drawing:
         ax.set(
             xscale="log", xlabel=r"$\alpha$ / specified rate", title=title[0].upper() + title[1:], ylim=(-0.03, 1.06)
         )
-    axes[0, 1].set_ylim(-0.01, 0.6)
+    axes[0, 1].set_ylim(-0.01, 0.42)
     rows += _against_dimension(axes[0, 3], results)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))

@@ -17,7 +17,7 @@ SIZES: dict[str, Any] = {"samples": 40, "width": 8, "seeds": (0, 1, 2)}
 ONE_DIMENSION: dict[str, Any] = {"dimension": 8, "noise": 8**-0.5}
 SPECIAL: dict[str, dict[str, Any]] = {
     "noise": ONE_DIMENSION | {"rates": (0.0, 0.2)},
-    "signs": {"dimensions": (4, 6, 8)},
+    "signs": {"dimensions": (4, 6, 8), "specified_width": 8},
 }
 
 

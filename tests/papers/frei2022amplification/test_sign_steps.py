@@ -11,13 +11,21 @@ from typing import Any
 import numpy as np
 import pytest
 
+from steepest.experiment import Spec
 from steepest.figures import style
 from steepest.paper import Results
 from steepest.results import Undecided
-from steepest.store import Run
+from steepest.sweep import Calculations, Sweep
 from steepest.verdict import judge
-from steepest_papers.frei2022amplification import measures, sign_sweeps, signs
-from steepest_papers.frei2022amplification.sign_sweeps import ADAM, SIGN, SignSizes, select
+from steepest_papers.frei2022amplification import PAPER, measures, sign_sweeps, signs
+from steepest_papers.frei2022amplification.sign_sweeps import (
+    ADAM,
+    SIGN,
+    SPECIFIED,
+    SignSizes,
+    as_specified,
+    by_held_out_error,
+)
 from steepest_papers.frei2022amplification.sizes import GD, STEPS
 
 Tiny = Callable[[str], Results]
@@ -38,64 +46,86 @@ def test_the_sweep_runs_is_judged_and_drawn(tiny: Tiny) -> None:
 
 
 def test_every_optimizer_has_the_same_number_of_rates_around_its_specified_one() -> None:
-    for plan in sign_sweeps.plans(SignSizes()).values():
-        grids = {method: grid.exponents for method, grid in plan.optimizers.items()}  # type: ignore[union-attr]
-        assert {m: tuple(e - sign_sweeps.SPECIFIED[m] for e in grid) for m, grid in grids.items()} == dict.fromkeys(
-            grids, (-3, -2, -1, 0, 1, 2)
-        )
+    sweeps = [plan for plan in sign_sweeps.plans(SignSizes()).values() if isinstance(plan, Sweep)]
+    assert len(sweeps) == 4
+    for method, grid in ((m, grid) for sweep in sweeps for m, grid in sweep.optimizers.items()):
+        assert [e - SPECIFIED[method] for e in grid.exponents] == [-3, -2, -1, 0, 1, 2, 3]
+
+
+def test_specified_runs_are_the_usual_setting_with_other_updates() -> None:
+    def ids(figure: Any, plan: str) -> list[str]:
+        return [item.id for item in figure.plans(figure.settings("laptop"))[plan].calculations]
+
+    usual = PAPER.figure("amplification")
+    assert ids(signs.FIGURE, "GD as specified") == ids(usual, "network")
+    plan = sign_sweeps.plans(SignSizes())["Adam as specified"]
+    assert isinstance(plan, Calculations)
+    first = plan.calculations[0]
+    assert isinstance(first, Spec)
+    assert (first.lr, first.problem) == (1e-3, usual.settings("laptop").problem())  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("method", [GD, SIGN, ADAM])
-def test_held_out_rule_takes_the_smallest_rate_within_one_standard_error(method: Any, tiny: Tiny) -> None:
+def test_held_out_rule_takes_the_middle_rate_within_one_standard_error(method: Any, tiny: Tiny) -> None:
     results = tiny("signs")
     search = results.sweep("p = 8").searches[method.label]
-    table = {e: [measures.predicted(run, "noisy_error") for run in search.runs(e)] for e in search.table}
+    table = {e: [measures.predicted(run, "noisy_error") for run in search.runs(e)] for e in sorted(search.table)}
     best = min(table.values(), key=np.mean)
     spread = math.sqrt(sum((x - np.mean(best)) ** 2 for x in best) / 2 / 3)
-    expected = min(e for e, errors in table.items() if np.mean(errors) <= np.mean(best) + spread)
-    chosen = select(results, "p = 8", method, "held-out", decisive=False)
+    as_good = [e for e, errors in table.items() if np.mean(errors) <= np.mean(best) + spread]
+    expected = as_good[(len(as_good) + 1) // 2 - 1]
+    chosen = by_held_out_error(results, method, decisive=False)
     assert chosen.exponent == expected
     assert (chosen.trouble is not None) is (expected in (min(table), max(table)))
     assert [run.id for run in chosen.runs] == [run.id for run in search.runs(expected)]
 
 
-def test_an_edge_decides_nothing_and_diverged_rates_are_left_out() -> None:
-    def run(error: float, state: str = "done") -> Any:
+def held_out(errors: dict[float, tuple[float, ...]], diverged: float) -> Any:
+    """Results with given errors on noisy test labels by exponent, and one rate at which a seed diverged."""
+
+    def run(error: float, state: str) -> Any:
         columns = {"step": np.array([0, STEPS]), "noisy_error": np.array([0.5, error])}
         return SimpleNamespace(state=state, column=lambda name, table: columns[name])
 
-    errors = {-3.0: (0.1, 0.12), -2.0: (0.4, 0.4), -1.0: (0.3, 0.2)}
-    runs = {e: [run(x) for x in at] for e, at in errors.items()} | {0.0: [run(0.0), run(0.0, "diverged")]}
-    sweep = SimpleNamespace(
-        searches={"GD": SimpleNamespace(best=-1.0, table=runs, runs=runs.get, method=GD)}, best=lambda label: None
-    )
-    results: Any = SimpleNamespace(sweep=lambda plan: sweep)
+    runs = {e: [run(x, "diverged" if e == diverged else "done") for x in at] for e, at in errors.items()}
+    search = SimpleNamespace(best=-1.0, table=runs, runs=runs.get, method=GD)
+    sweep = SimpleNamespace(searches={"GD": search})
+    return SimpleNamespace(sweep=lambda plan: sweep, settings=SignSizes())
+
+
+def test_an_edge_decides_nothing_and_diverged_rates_are_left_out() -> None:
+    results = held_out({-3.0: (0.1, 0.12), -2.0: (0.4, 0.4), -1.0: (0.3, 0.2), 0.0: (0.0, 0.0)}, diverged=0.0)
     with pytest.raises(Undecided, match=r"GD: the most accurate rate 10\^-3 is at the edge"):
-        select(results, "p", GD, "held-out")
-    assert select(results, "p", GD, "held-out", decisive=False).exponent == -3
-    assert set(sign_sweeps.finished(sweep.searches["GD"])) == set(errors)  # type: ignore[arg-type]
+        by_held_out_error(results, GD)
+    assert by_held_out_error(results, GD, decisive=False).exponent == -3
+
+
+def test_a_plateau_is_cut_in_its_middle() -> None:
+    results = held_out({-3.0: (0.1, 0.1), -2.0: (0.1, 0.1), -1.0: (0.1, 0.1), 0.0: (0.1, 0.1), 1.0: (0.3, 0.1)}, 9.0)
+    assert by_held_out_error(results, GD).exponent == -2
+    results = held_out({-3.0: (0.5, 0.5), -2.0: (0.1, 0.2), -1.0: (0.2, 0.2), 0.0: (0.19, 0.21), 1.0: (0.3, 0.4)}, 9.0)
+    assert by_held_out_error(results, GD).exponent == -1
 
 
 def test_contrasts_subtract_gradient_descent_seed_by_seed(tiny: Tiny) -> None:
     results = tiny("signs")
+    descent = results.calculations("GD as specified")
     for method, one in product((SIGN, ADAM), (signs.ALIGNED, signs.ERRS, signs.MEMORISES)):
-        descent, other = (_specified(results, each, e) for each, e in ((GD, 0.0), (method, -3.0)))
+        other = results.calculations(f"{method.label} as specified")
         expected = [one.number(b) - one.number(a) for a, b in zip(descent, other, strict=True)]
-        assert signs.difference(method, "specified", one.number)(results).values == expected
-    A = [[measures.amplification(run, STEPS) for run in _specified(results, m, e)] for m, e in ((GD, 0), (SIGN, -3))]
-    found = signs.same_amplification(SIGN)(results).values
-    np.testing.assert_allclose(found, np.abs(np.log10(A[1]) - np.log10(A[0])))
-
-
-def _specified(results: Results, method: Any, exponent: float) -> list[Run]:
-    return results.sweep("p = 8").searches[method.label].runs(exponent)
+        assert signs.difference(as_specified, method, one.number)(results).values == expected
+    A = [
+        [measures.amplification(r, STEPS) for r in runs]
+        for runs in (descent, results.calculations("Sign as specified"))
+    ]
+    np.testing.assert_allclose(signs.same_amplification(SIGN)(results).values, np.abs(np.log10(A[1]) - np.log10(A[0])))
 
 
 def test_trend_recovers_a_power_of_the_dimension(monkeypatch: pytest.MonkeyPatch) -> None:
-    def best(results: object, plan: str, *_: object) -> Any:
+    def best(results: object, method: object, plan: str) -> Any:
         return SimpleNamespace(runs=[SimpleNamespace(id=plan, p=int(plan[4:]), seed=s) for s in (1, 2)])
 
-    monkeypatch.setattr(signs, "select", best)
+    monkeypatch.setattr(signs, "by_held_out_error", best)
     monkeypatch.setattr(signs, "final_cosine", lambda run: run.seed * run.p ** (-run.seed / 4))
     results: Any = SimpleNamespace(settings=SignSizes())
     np.testing.assert_allclose(signs.trend(SIGN)(results).values, [-0.25, -0.5])
