@@ -56,10 +56,13 @@ def _matrices(logits: Tensor) -> Iterator[Tensor]:
 def _chunk(z: Tensor, y: Tensor, w: Tensor | None, epsilon: float) -> tuple[Tensor, Tensor]:
     top = z.amax(1)
     z_y = z.gather(1, y[:, None]).squeeze(1)
-    L = top + (z - top[:, None]).exp_().sum(1).log_()
-    losses = L - z_y
+    log_sum = (z - top[:, None]).exp_().sum(1).log_()  # L − top
+    losses = top - z_y + log_sum
     if epsilon:
-        spread = L - z.mean(1) if w is None else (w.mean() * L - z @ w / len(w)) / w[y]
+        spread = top - z.mean(1) + log_sum
+        if w is not None:
+            w = w.to(z.dtype)
+            spread = (w.mean() * (top + log_sum) - z @ w / len(w)) / w[y]
         losses = (1 - epsilon) * losses + epsilon * spread
     return losses, _hits(z, y, z_y == top)
 

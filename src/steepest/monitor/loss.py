@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from steepest.models.cross_entropy import head_cross_entropy
-from steepest.monitor.batch import INTEGERS
+from steepest.monitor.batch import INTEGERS, check_ids
 
 if TYPE_CHECKING:
     from steepest.monitor.watch import FrequencyMonitor
@@ -65,16 +65,18 @@ def frequency_cross_entropy(
     flat, y = hidden.flatten(0, -2), targets.flatten().long()
     counted = y != ignore_index
     y = torch.where(counted, y, 0)
+    check_ids(y, len(weight))
     flat = flat.to(_dtype(flat))
     dtype = torch.promote_types(flat.dtype, torch.float32)
     w = torch.ones(len(weight), dtype=dtype, device=y.device) if class_weights is None else class_weights.to(dtype)
-    w_y = w[y] * counted
+    counts = counted.to(dtype)
+    w_y = w[y] * counts
     scale = 1 / w_y.sum() if reduction == "mean" else 1.0
-    rows = ((1 - label_smoothing) * w_y + label_smoothing * w.mean() * counted) * scale
+    rows = ((1 - label_smoothing) * w_y + label_smoothing * w.mean() * counts) * scale
     with torch.autocast(flat.device.type, enabled=False):
         total, losses = head_cross_entropy(flat, weight, bias, y, rows, chunk)
         if label_smoothing:
-            total = total + label_smoothing * _smoothing(flat.to(dtype), weight, bias, y, w, counted * scale)
+            total = total + label_smoothing * _smoothing(flat.to(dtype), weight, bias, y, w, counts * scale)
     if monitor is not None:
         monitor.update(losses=losses.view(targets.shape), targets=targets, mask=counted.view(targets.shape))
     return total

@@ -93,7 +93,7 @@ class Reading:
 
     def lag(self) -> Interval:
         """Return the lag of each group behind the most frequent one by window, (W, G); NaN for that one itself."""
-        n, first = self.sums[0], self.present[:1]
+        n, first = self.sums[0], self.present[:1] if len(self.present) else [0]
         frequent = Sample(self.loss[:, first], self.variance[:, first], n[:, first])
         found = welch(Sample(self.loss, self.variance, n), frequent, max(1, len(self.present) - 1))
         behind = ~np.isin(np.arange(self.groups.num_groups), first)

@@ -101,15 +101,14 @@ def read(path: Path) -> State:
         DataError: a file that is missing, damaged or of another kind.
     """
     try:
-        table = pq.read_table(pa.BufferReader(path.read_bytes()))
-        facts = json.loads((table.schema.metadata or {})[KEY])
-        return checked_state(_tensors(table, facts))
+        data = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}; give a file that a monitor saved") from None
-    except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
-        raise DataError(
-            f"{path} is not a monitor's file, or is damaged: {error}; give one that a monitor saved"
-        ) from None
+        raise DataError(f"{path} cannot be read: {error.strerror}; give a file that a monitor saved") from None
+    try:
+        table = pq.read_table(pa.BufferReader(data))
+        return checked_state(_tensors(table, json.loads((table.schema.metadata or {})[KEY])))
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError, pa.ArrowException):
+        raise DataError(f"{path} is not a monitor's file, or is damaged; give one that a monitor saved") from None
 
 
 def _tensors(table: pa.Table, facts: dict[str, Any]) -> dict[str, Tensor]:

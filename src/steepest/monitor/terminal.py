@@ -74,11 +74,11 @@ def view(reading: Reading) -> Group:
         table.add_column(name, justify="right", header_style="dim")
     table.add_column("loss so far", header_style="dim", no_wrap=True)
     lagging = {lag.group for lag in reading.lags()}
-    loss = reading.loss[-CURVE:]
+    loss = reading.loss
     scale = (np.nanmin(loss), np.nanmax(loss))
     for g in reading.present:
         style = "yellow" if int(g) + 1 in lagging else None
-        table.add_row(*row(reading, int(g)), curve(loss[:, g], scale), style=style)
+        table.add_row(*row(reading, int(g)), curve(loss[-CURVE:, g], scale), style=style)
     return Group(Text(overview(reading)), Text(now(reading)), table)
 
 

@@ -194,7 +194,7 @@ class FrequencyMonitor:
             return losses_and_hits(logits, y, None, self.label_smoothing)
         if len(w) != logits.shape[-1]:
             raise ValueError(f"class_weights must have shape ({logits.shape[-1]},), got ({len(w)},)")
-        return losses_and_hits(logits, y, w.to(logits.device, torch.float32), self.label_smoothing)
+        return losses_and_hits(logits, y, w.to(logits.device), self.label_smoothing)
 
     def _slots(self, y: Tensor, w: Tensor | None) -> Tensor:
         """Return the slot of each example, or why it has none, as −reason − 1."""

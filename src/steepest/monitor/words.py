@@ -6,6 +6,8 @@ import math
 from html import escape
 from typing import TYPE_CHECKING, SupportsFloat
 
+import numpy as np
+
 from steepest.monitor.evidence import Interval
 
 if TYPE_CHECKING:
@@ -108,8 +110,8 @@ def as_html(reading: Reading) -> str:
 
 def _row(reading: Reading, g: int) -> str:
     cells = row(reading, g)
-    loss, top = reading.loss[reading.latest, g], max(0.0, *reading.loss[reading.latest, reading.present])
-    width = 100 * loss / top if top > 0 and loss > 0 else 0
+    loss = reading.loss[reading.latest]
+    width = max(0.0, 100 * loss[g] / loss[~np.isnan(loss)].max(initial=1e-9)) if loss[g] > 0 else 0.0
     styles = ["", "", "", BAR.format(width), "", ""]
     return "<tr>" + "".join(f'<td style="{s}">{escape(c)}</td>' for s, c in zip(styles, cells, strict=True)) + "</tr>"
 
