@@ -102,6 +102,12 @@ class Chapter:
         self.pictures = [_picture(name, path) for name, path in drawings.items()]
         self._results: Results = figure.results(settings, store)
 
+    @property
+    def says(self) -> str:
+        """Return who says what the figure shows: the paper, or this project where all of its claims are ours."""
+        own = bool(self.rows) and all(row.verdict.kind == "ours" for row in self.rows)
+        return "This project says" if own else "The paper says"
+
     @cached_property
     def sweeps(self) -> dict[str, SweepResults]:
         """Return the results of its sweeps by plan name."""
