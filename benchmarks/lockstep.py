@@ -1,6 +1,6 @@
 """Grids of 64 runs in lockstep, against the same runs one by one and against a pool of two processes.
 
-    python benchmarks/lockstep.py            all problems, about 15 minutes on a quiet machine
+    python benchmarks/lockstep.py            all problems, about 10 minutes on a quiet machine
     python benchmarks/lockstep.py quadratic  one of them; prints, writes nothing
 
 The three sides take turns, `ROUNDS` times, and the best of each counts. Times are wall seconds of training, without
@@ -31,18 +31,19 @@ from steepest.optim import Adam, GradientDescent, SignDescent
 from steepest.problems import Problem, SoftmaxRegression, SoftmaxUnigram, WeightedQuadratic
 from steepest.spec import Method
 from steepest_papers.frei2022amplification.problem import XORClusters
-from steepest_papers.li2024signgd.problem import SignalNoiseTransformer
+from steepest_papers.li2024signgd.problem import SignalNoise
 
 RESULT = Path(__file__).parent / "results" / "lockstep.json"
 ROUNDS, RUNS = 3, 64
 GRIDS: dict[str, tuple[Problem, int, dict[str, Any]]] = {
-    "quadratic, c = 100": (WeightedQuadratic(num_coordinates=100), 200, {"by_class": True}),
-    "linear, m = 4": (SoftmaxRegression(data=HeavyTailedLabels(m=4)), 100, {"groups": 4}),
-    "linear, m = 5": (SoftmaxRegression(data=HeavyTailedLabels(m=5)), 100, {"groups": 5}),
-    "linear, m = 6": (SoftmaxRegression(data=HeavyTailedLabels(m=6)), 40, {"groups": 6}),
-    "unigram softmax, d = 10⁴": (SoftmaxUnigram(d=10_000), 60, {}),
-    "two-layer transformer": (SignalNoiseTransformer(), 40, {}),
-    "two-layer ReLU": (XORClusters(), 40, {}),
+    "quadratic, c = 100": (WeightedQuadratic(num_coordinates=100), 100, {"by_class": True}),
+    "linear, m = 4": (SoftmaxRegression(data=HeavyTailedLabels(m=4)), 60, {"groups": 4}),
+    "linear, m = 5": (SoftmaxRegression(data=HeavyTailedLabels(m=5)), 60, {"groups": 5}),
+    "linear, m = 6": (SoftmaxRegression(data=HeavyTailedLabels(m=6)), 25, {"groups": 6}),
+    "linear, m = 7": (SoftmaxRegression(data=HeavyTailedLabels(m=7)), 8, {"groups": 7}),
+    "unigram softmax, d = 10⁴": (SoftmaxUnigram(num_classes=10_000), 30, {}),
+    "two-layer transformer": (SignalNoise(), 20, {}),
+    "two-layer ReLU": (XORClusters(), 20, {}),
 }
 METHODS = {
     "GD": (Method(GradientDescent), 1e-3),
