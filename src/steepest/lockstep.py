@@ -38,15 +38,16 @@ Lockstep = Literal["auto", "always", "never"]
 MOST_RUNS = 64
 STACK_BYTES = 64 * 2**20  # about what a core's share of the caches can serve
 SHARED_BYTES = 2**19  # of data; larger ones are read once for all runs, not once for each
-BUSY = 6e8  # operations; a step of one run beyond this leaves nothing idle
-OPERATIONS_PER_LOGIT = 300.0  # what a logit, or another number that is touched, costs beside matrix products
-OPERATIONS_PER_NUMBER = 60.0
+# Where a step of one run leaves nothing idle; measured in benchmarks/lockstep.py.
+BUSY_FLOPS = 6e8
+BUSY_LOGITS = 130_000.0  # beyond this a stack falls out of the caches that a single run stays in
+NUMBERS_PER_LOGIT = 5.0  # that are touched in the time of one logit
 
 
 def pays(spec: Spec) -> bool:
     """Return whether a run of this spec leaves the machine idle when it trains alone: its steps are small."""
     work = spec.problem.work()
-    return work.flops + OPERATIONS_PER_LOGIT * work.logits + OPERATIONS_PER_NUMBER * work.touched < BUSY
+    return work.flops < BUSY_FLOPS and work.logits + work.touched / NUMBERS_PER_LOGIT < BUSY_LOGITS
 
 
 def can_stack(spec: Spec) -> bool:
