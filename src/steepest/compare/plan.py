@@ -100,22 +100,45 @@ def _key(
 
 
 def _affordable(problem: ProblemFile, contenders: Sequence[Contender], seeds: int, budget: float, jobs: int) -> int:
-    """Return T such that the probes and the least number of rounds of all contenders take the planned share of the budget."""
+    """Return T such that the probes and the least number of rounds of all contenders take the planned share of the budget.
+
+    Raises:
+        UsageError: T would be too small.
+    """
     costs = [measured_cost(problem, contender) for contender in contenders]
     counts = [_runs(contender, seeds) for contender in contenders]
-    per_step = sum(
-        (full + probes / PROBE_SHARE) * cost.update for (full, probes), cost in zip(counts, costs, strict=True)
-    )
-    fixed = sum(sum(count) * cost.fixed for count, cost in zip(counts, costs, strict=True))
-    left = (PLANNED_SHARE * budget - STARTING_SECONDS) * jobs - fixed
-    steps = min(rounded_down(left / per_step), _most_steps(problem)) if left > 0 else 0
+    steps = affordable_steps(costs, counts, budget, jobs)
     if steps < LEAST_STEPS:
+        per_step, fixed = _cpu_seconds(costs, counts)
         needed = ((fixed + LEAST_STEPS * per_step) / jobs + STARTING_SECONDS) / PLANNED_SHARE
         raise UsageError(
-            f"--budget {budget:g}s: {LEAST_STEPS} updates for each of {len(contenders)} optimizers at "
-            f"{RATES} rates and {seeds} seeds need about {needed:.0f}s; give that, or fewer --optimizers"
+            f"--budget {budget:g}s: {LEAST_STEPS} updates for each of {len(contenders)} optimizers at {RATES} rates and "
+            f"{seeds} seeds need about {needed:.0f}s; give that, or fewer --optimizers"
         )
-    return steps
+    return min(rounded_down(steps), _most_steps(problem))
+
+
+def affordable_steps(costs: Sequence[Cost], counts: Sequence[tuple[int, int]], budget: float, jobs: int) -> float:
+    """Return the T at which all runs take the planned share of `jobs` times the budget, less the workers' start.
+
+    Args:
+        costs: of each contender.
+        counts: its runs of full length, and its probes.
+        budget: seconds.
+        jobs: worker processes.
+
+    >>> affordable_steps([Cost(update=0.01, fixed=0.5)], [(10, 8)], budget=100.0, jobs=2)  # 2 · 45 = 18 · 0.5 + 11 · 0.01 T
+    736.36...
+    """
+    per_step, fixed = _cpu_seconds(costs, counts)
+    return ((PLANNED_SHARE * budget - STARTING_SECONDS) * jobs - fixed) / per_step
+
+
+def _cpu_seconds(costs: Sequence[Cost], counts: Sequence[tuple[int, int]]) -> tuple[float, float]:
+    """Return the seconds of all runs for every update of T, and those that do not depend on T."""
+    pairs = list(zip(costs, counts, strict=True))
+    per_step = sum((full + probes / PROBE_SHARE) * cost.update for cost, (full, probes) in pairs)
+    return per_step, sum((full + probes) * cost.fixed for cost, (full, probes) in pairs)
 
 
 def _runs(contender: Contender, seeds: int) -> tuple[int, int]:

@@ -71,33 +71,55 @@ class HeavyTailedLabels:
         return 2**self.m - 1
 '''
 
+ALONE = """    objective = losses"""
+STACKED = """    params = [w[None].clone() for w in params]  # a stack of one run, for the bits of those in the ledger
+    objective = torch.func.vmap(losses, in_dims=(*(0 for _ in params), *({axis} for _ in data)))"""
+OWN_DATA = """
+    data = [x[None] for x in data]"""
+
 TRAINING = '''
 def train(rule, *, lr, steps, seed, **options):
     """Return a run: the loss, by group and by class too, before each update and after the last."""
-    params, losses, shares = setup(seed)
+    params, data, shares = setup(seed)
+{setting}
     for w in params:
         w.requires_grad_()
-    state, rows = {}, []
+    state, rows = {{}}, []
     for step in range(steps + 1):
-        found = losses()
-        weighted = (found.detach().double() * shares.double(), shares.double())
-        rows.append((weighted[0].sum(), mean_by(GROUPS, *weighted), mean_by(CLASSES, *weighted)))
+        found = objective(*params, *data)
+        weighted = (found.detach().flatten().double() * shares.double(), shares.double())
+        by_index = mean_by(GROUPS, NUM_GROUPS, *weighted), mean_by(CLASSES, int(CLASSES.max()) + 1, *weighted)
+        rows.append((weighted[0].sum(), *by_index))
         if step < steps:
-            (found @ shares).backward()
+            {backward}
             with torch.no_grad():
                 rule(params, state, lr, **options)
             for w in params:
                 w.grad = None
     loss, group, by_class = (torch.stack(column).numpy() for column in zip(*rows, strict=True))
-    facts = {"lr": lr, "initial_loss": float(loss[0]), "final_loss": float(loss[-1])}
-    return Run(facts, {"curves": {"step": np.arange(steps + 1), "loss": loss, "group": group, "class": by_class}})
+    facts = {{"lr": lr, "initial_loss": float(loss[0]), "final_loss": float(loss[-1])}}
+    return Run(facts, {{"curves": {{"step": np.arange(steps + 1), "loss": loss, "group": group, "class": by_class}}}})
 
 
-def mean_by(index, weighted, shares):
+def mean_by(index, size, weighted, shares):
     """Return the mean loss of the examples that share an index."""
-    zeros = torch.zeros(int(index.max()) + 1, dtype=torch.float64)
+    zeros = torch.zeros(size, dtype=torch.float64)
     return zeros.index_add(0, index, weighted) / zeros.index_add(0, index, shares)
 '''
+
+
+def training(*, stacked: bool, shared: bool) -> str:
+    """Return the source of training.
+
+    Args:
+        stacked: whether the runs of the ledger trained in stacks.
+        shared: whether those of a stack read the same data.
+    """
+    if not stacked:
+        return TRAINING.format(setting=ALONE, backward="(found @ shares).backward()")
+    setting = STACKED.format(axis=None if shared else 0) + ("" if shared else OWN_DATA)
+    return TRAINING.format(setting=setting, backward="(found * shares).sum().backward()")
+
 
 CALCULATION = '''
 def calculate(function, **options):

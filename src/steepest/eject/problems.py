@@ -1,8 +1,8 @@
-"""Problems as one writes them on a page: `setup(seed)` gives the params, the losses ℓ (n,) as a function, their shares."""
+"""Problems as one writes them on a page: `setup(seed)` gives params, data and shares, `losses(*params, *data)` is ℓ (n,)."""
 
 from __future__ import annotations
 
-import numpy as np
+import textwrap
 
 from steepest.data.frequency import frequency_groups
 from steepest.data.synthetic import HeavyTailedLabels
@@ -29,7 +29,7 @@ def problem_source(problem: Problem, groups: int | None) -> str:
 
 def _softmax_regression(problem: SoftmaxRegression, groups: int | None) -> str:
     data = problem.data
-    bias = ["b"] if problem.bias else []
+    params = ", ".join(["W", "b"] if problem.bias else ["W"])
     zero = ["    W.zero_(), b.zero_()"] if problem.init == "zero" else []
     constant = ["    X = torch.cat([X, torch.ones(len(X), 1)], dim=1)"] if data.constant_feature else []
     return "\n".join(
@@ -42,7 +42,7 @@ def _softmax_regression(problem: SoftmaxRegression, groups: int | None) -> str:
             "",
             "",
             "def setup(seed):",
-            '    """Return params, losses and their shares: softmax regression on noise that knows nothing of the labels."""',
+            '    """Return params, data and the share of each loss: inputs are noise that knows nothing of the labels."""',
             "    generator = torch.Generator().manual_seed(seed)",
             f"    X = {_inputs(data)}",
             *constant,
@@ -51,14 +51,21 @@ def _softmax_regression(problem: SoftmaxRegression, groups: int | None) -> str:
             "    bound = 1 / math.sqrt(FEATURES)",
             "    b = torch.empty(len(COUNTS)).uniform_(-bound, bound, generator=generator)",
             *zero,
-            f"    params = [{', '.join(['W', *bias])}]",
+            f"    return [{params}], [X, LABELS], torch.full((len(LABELS),), 1 / len(LABELS))",
             "",
-            "    def losses():",
-            f'        return F.cross_entropy(F.linear(X, {", ".join(["W", *bias])}), LABELS, reduction="none")',
             "",
-            "    return params, losses, torch.full((len(LABELS),), 1 / len(LABELS))",
+            f"def losses({params}, X, y):",
+            '    """Return −log softmax(W x_i + b)_{y_i} of each example."""',
+            f'    return F.cross_entropy({_logits(problem)}, y, reduction="none")',
         ]
     )
+
+
+def _logits(problem: SoftmaxRegression) -> str:
+    """Return X Wᵀ + b, with the product that the library takes."""
+    if problem.data.num_features <= problem.data.num_classes:
+        return f"F.linear(X, W{', b' if problem.bias else ''})"
+    return "torch.addmm(b[:, None], W, X.T).T" if problem.bias else "(W @ X.T).T"
 
 
 def _inputs(data: HeavyTailedLabels) -> str:
@@ -69,16 +76,15 @@ def _inputs(data: HeavyTailedLabels) -> str:
 
 
 def _groups(data: HeavyTailedLabels, groups: int | None) -> list[str]:
-    """Return the line that says which frequency group each sample is in."""
+    """Return the lines that say which frequency group each sample is in."""
     if groups is None:
-        return ["GROUPS = torch.zeros_like(LABELS)"]
+        return ["NUM_GROUPS, GROUPS = 1, torch.zeros_like(LABELS)"]
     of_class = frequency_groups(data.counts(), groups).of_class
     if (of_class == data.level_of_class()).all():
-        return [f"GROUPS = torch.arange({data.m}).repeat_interleave(2**{data.m})  # levels hold as many samples each"]
-    if (np.diff(of_class) < 0).any():
-        raise CannotEject(f"its {groups} frequency groups cut through the levels of the data")
-    sizes = np.bincount(of_class, minlength=groups).tolist()
-    return [f"GROUPS = torch.repeat_interleave(torch.arange({groups}), torch.tensor({sizes}))[LABELS]"]
+        levels = f"torch.arange({data.m}).repeat_interleave(2**{data.m})  # levels, which hold as many samples each"
+        return [f"NUM_GROUPS, GROUPS = {data.m}, {levels}"]
+    listed = textwrap.wrap(", ".join(map(str, of_class.tolist())), 110, initial_indent="    ", subsequent_indent="    ")
+    return [f"NUM_GROUPS = {groups}", "GROUPS = torch.tensor([", *listed, "])[LABELS]  # of the class of each sample"]
 
 
 def _quadratic(problem: WeightedQuadratic) -> str:
@@ -86,10 +92,13 @@ def _quadratic(problem: WeightedQuadratic) -> str:
     return f'''WEIGHTS = torch.arange(1, {c} + 1, dtype=torch.float64) ** -{problem.exponent!r}
 WEIGHTS /= WEIGHTS.sum()  # π_k
 CLASSES = torch.arange(len(WEIGHTS))  # a coordinate is a class with one example
-GROUPS = torch.zeros_like(CLASSES)
+NUM_GROUPS, GROUPS = 1, torch.zeros_like(CLASSES)
 
 
 def setup(seed):
-    """Return params, losses and their shares: Σ_k π_k ½ w_k²; nothing is random."""
-    w = torch.full((len(WEIGHTS),), {problem.start!r}, dtype=torch.float64)
-    return [w], lambda: 0.5 * w**2, WEIGHTS'''
+    """Return params, data and the share of each loss in Σ_k π_k ½ w_k²; nothing is random."""
+    return [torch.full((len(WEIGHTS),), {problem.start!r}, dtype=torch.float64)], [], WEIGHTS
+
+
+def losses(w):
+    return 0.5 * w**2'''

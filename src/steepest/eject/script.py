@@ -21,12 +21,13 @@ from steepest.eject.parts import (
     RESULTS,
     STAND_INS,
     SWEEP,
-    TRAINING,
+    training,
 )
 from steepest.eject.problems import problem_source
-from steepest.eject.rules import rule
+from steepest.eject.rules import DESCEND, rule
 from steepest.eject.slices import CannotEject, Place, Slices
 from steepest.experiment import Calculation, Spec
+from steepest.lockstep import shares_data, stackable
 from steepest.paper import Paper, Results
 from steepest.sweep import Calculations
 from steepest.verdict import Claim, Verdict
@@ -69,8 +70,7 @@ class Script:
         self.paper, self.claim, self.row, self.results = paper, claim, row, results
         self.consulted = Consulted(results)
         claim.measure(self.consulted)
-        packages = ["steepest", claim.measure.__module__.partition(".")[0]]
-        self.slices = Slices(packages, GIVEN)
+        self.slices = Slices(_packages(paper, claim), GIVEN)
         self.measure = expression(claim.measure, self.slices)
         self.rules: dict[str, str] = {}
         self.trained: list[Spec] = []
@@ -82,7 +82,7 @@ class Script:
         asked = [part for part, used in ((CALCULATIONS, self._calculations), (SWEEP, self._specs)) if used]
         parts = [
             *([LABELS] if "HeavyTailedLabels" in self.slices.needed else []),
-            *([self._problem(), *self.rules.values(), TRAINING] if self.trained else []),
+            *self._training_parts(),
             STAND_INS,
             *([CALCULATION] if len(self.trained) < self._count else []),
             *([BEST] if self._specs else []),
@@ -135,6 +135,7 @@ class Script:
         if isinstance(item, Spec):
             return self._training(item)
         place = item.function.__module__, item.function.__qualname__
+        self.slices.packages.add(place[0].partition(".")[0])
         self.slices.add(place)
         options = dict(item.options) | ({} if item.seed is None else {"seed": item.seed})
         arguments = [self.slices.names()[place], *(f"{name}={_literal(value)}" for name, value in options.items())]
@@ -145,10 +146,29 @@ class Script:
         if unusual:
             raise CannotEject(f"its runs have {', '.join(f'{name}={getattr(spec, name)!r}' for name in unusual)}")
         self.trained.append(spec)
-        name, self.rules[name] = rule(spec.method)
+        name, self.rules[name] = rule(spec.method, stacked=stackable(spec))
         sizes = [f"lr={spec.lr!r}", f"steps={spec.steps}", f"seed={spec.seed}"]
         options = [f"{option}={_literal(value)}" for option, value in spec.method.options.items()]
         return f"train({', '.join([name, *options, *sizes])})"
+
+    def _training_parts(self) -> list[str]:
+        """Return problem, update rules and training, if anything is trained."""
+        if not self.trained:
+            return []
+        spec = self.trained[0]
+        shared = self._stacked and shares_data(spec.problem.setup(spec.seed))
+        descend = [DESCEND[self._stacked]] if any("descend(" in source for source in self.rules.values()) else []
+        return [
+            self._problem(),
+            *descend,
+            *self.rules.values(),
+            training(stacked=self._stacked, shared=shared),
+        ]
+
+    @property
+    def _stacked(self) -> bool:
+        """Tell whether the runs trained in stacks, as they do unless told otherwise."""
+        return all(stackable(spec) for spec in self.trained)
 
     def _problem(self) -> str:
         sources = {problem_source(spec.problem, spec.groups) for spec in self.trained}
@@ -184,11 +204,17 @@ class Script:
             f"Written by steepest {steepest.__version__}, which it does not use. It exits with 1 if its number is not the "
             "ledger's.",
         ]
-        text = "\n\n".join(textwrap.fill(paragraph, WIDTH) for paragraph in paragraphs)
+        text = "\n\n".join(textwrap.fill(paragraph, WIDTH - len('"""')) for paragraph in paragraphs)
         return text.replace("\\", "\\\\").replace('"""', "'''") + "\n"
 
 
 _USUAL: dict[str, Any] = {"weighting": "none", "l2": 0.0, "probes": (), "every": None, "device": "cpu"}
+
+
+def _packages(paper: Paper, claim: Claim) -> set[str]:
+    """Return the top-level packages whose source a script of the paper may need."""
+    parts = [claim.measure, *(part for figure in paper.figures for part in (figure.plans, figure.draw))]
+    return {"steepest", *(part.__module__.partition(".")[0] for part in parts)}
 
 
 def _bound_name(line: str) -> str:

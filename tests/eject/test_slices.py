@@ -1,0 +1,196 @@
+"""Cutting functions out of packages: what comes along, under which name, and that it still computes the same."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from steepest.eject.expressions import expression
+from steepest.eject.slices import CannotEject, Slices
+
+FILES = {
+    "__init__": "",
+    "shapes": '''
+from __future__ import annotations
+
+import math as m
+from functools import lru_cache
+
+UNUSED = 1
+FACTOR = 2.0
+AREA = FACTOR * m.pi  # of a disc of radius √2
+
+
+def area(radius):
+    """Return the area of a disc, ½·AREA·r² here."""
+    return scaled(radius**2) / 2
+
+
+def scaled(value: Number) -> Number:
+    # a comment that stays
+    return AREA * value
+
+
+Number = float
+
+
+@lru_cache(maxsize=None)
+def cached(n):
+    return n if n < 2 else cached(n - 1) + cached(n - 2)
+
+
+def square(x):
+    return x * x
+''',
+    "uses": '''
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PACKAGE import shapes
+from PACKAGE.shapes import cached as fibonacci, square as squared
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+
+def square(x):
+    return -x
+
+
+def total(radius, n):
+    """area is a local name here, shapes.area another thing, and café costs é a byte more."""
+    é = 0; area = shapes.area(radius) + é
+    values = [squared(x) + square(x) + fibonacci(x) for x in range(n)]
+    return area + sum(values)
+
+
+def measure(power, unused=None):
+    return lambda x, y: total(x, y) ** power
+
+
+def both(first, second):
+    def product(x, y):
+        return first(x, y) * second(x, y)
+
+    return product
+
+
+def many(*parts):
+    def summed(x, y):
+        return sum(part(x, y) for part in parts)
+
+    return summed
+
+
+def hidden(power):
+    twice = 2 * power
+    return lambda x: x**twice
+
+
+def needs(power, missing):
+    return lambda x: x**power
+
+
+def even(n): return n == 0 or odd(n - 1)
+def odd(n): return n > 0 and even(n - 1)
+''',
+}
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> ModuleType:
+    name = "sliced_" + str(abs(hash(request.node.name)))
+    for file, text in FILES.items():
+        path = tmp_path / name / f"{file}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text.replace("PACKAGE", name), encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return import_module(f"{name}.uses")
+
+
+def standing_alone(module: ModuleType, value: object, folder: Path):
+    """Return a value as a script computes it that has only what was cut out, and the script."""
+    slices = Slices([module.__name__.partition(".")[0]], {})
+    write = expression(value, slices)
+    body = "\n".join([*slices.imports, "", slices.text(), "", f"RESULT = {write(slices.names())}"])
+    script = folder / "script.py"
+    script.write_text("from __future__ import annotations\n" + body, encoding="utf-8")
+    return runpy.run_path(str(script))["RESULT"], body
+
+
+def test_a_function_comes_with_what_it_uses_and_computes_the_same(package, tmp_path):
+    cut, text = standing_alone(package, package.total, tmp_path)
+    assert cut(1.5, 6) == package.total(1.5, 6)
+    assert "UNUSED" not in text
+    assert "# a comment that stays" in text
+    assert "# of a disc of radius √2" in text or "AREA = FACTOR * m.pi" in text
+    assert "import math as m" in text
+    assert package.__name__.partition(".")[0] not in text
+
+
+def test_two_things_of_one_name_get_different_names(package, tmp_path):
+    _, text = standing_alone(package, package.total, tmp_path)
+    assert text.count("def square(") + text.count("def shapes_square(") + text.count("def uses_square(") == 2
+    assert "def shapes_area(" in text  # `area` is a local variable of `total`
+
+
+def test_functions_may_use_each_other(package, tmp_path):
+    cut, _ = standing_alone(package, package.odd, tmp_path)
+    assert [cut(n) for n in range(4)] == [False, True, False, True]
+
+
+def test_closures_are_written_as_the_calls_that_made_them(package, tmp_path):
+    made = package.both(package.measure(2), package.many(package.measure(3), package.total))
+    cut, text = standing_alone(package, made, tmp_path)
+    assert cut(1.5, 3) == made(1.5, 3)
+    assert text.endswith("RESULT = both(first=measure(power=2), second=many(measure(power=3), total))")
+
+
+def test_partial_functions_are_written_as_calls(package, tmp_path):
+    slices = Slices([package.__name__.partition(".")[0]], {})
+    assert expression(partial(package.measure, power=2), slices)(slices.names()) == "measure(power=2)"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "reason"),
+    [
+        ("hidden", (3,), "is made inside hidden from more than its arguments"),
+        ("needs", (3, 4), "does not keep the argument missing of needs"),
+    ],
+)
+def test_closures_that_keep_too_little_are_refused(package, name, arguments, reason):
+    slices = Slices([package.__name__.partition(".")[0]], {})
+    with pytest.raises(CannotEject, match=reason):
+        expression(getattr(package, name)(*arguments), slices)
+
+
+def test_values_without_an_expression_are_refused():
+    with pytest.raises(CannotEject, match="which cannot be written down"):
+        expression(object(), Slices([], {}))
+
+
+def test_classes_with_validated_fields_are_refused():
+    slices = Slices(["steepest"], {})
+    with pytest.raises(CannotEject, match="it needs HeavyTailedLabels, whose fields the library validates"):
+        slices.add(("steepest.data.synthetic", "HeavyTailedLabels"))
+
+
+def test_what_the_script_has_of_its_own_is_not_cut_out():
+    slices = Slices(["steepest"], {("steepest.verdict", "Measured"): "Measured"})
+    slices.add(("steepest.verdict", "Measured"))
+    assert slices.text() == ""
+    assert slices.needed == {"Measured"}
+
+
+def test_a_method_is_written_as_its_label():
+    sys.modules.setdefault("steepest_papers", import_module("steepest_papers"))
+    slices = Slices(["steepest", "steepest_papers"], {})
+    slices.add(("steepest_papers.kunstner2024heavytailed.optimizers", "ADAM"))
+    assert slices.text() == "ADAM = 'Adam-m'"
