@@ -35,7 +35,10 @@ Z, Y = torch.zeros(4, 3), torch.tensor([0, 1, 2, 0])
         ({"losses": Y, "targets": Y}, "losses must be floating-point numbers, got torch.int64"),
         ({"losses": Z[:, 0], "targets": Y, "correct": Y[:2] > 0}, "correct must have the shape of targets"),
         ({"losses": Z[:, 0], "targets": Y, "mask": Y[None]}, "mask must have the shape of targets"),
-        ({"losses": Z[:, 0], "targets": torch.tensor([0, 1, 2, 3])}, r"0 … 2 or be ignore_index, got 3"),
+        (
+            {"losses": Z[:, 0], "targets": torch.tensor([0, 1, 2, 3])},
+            r"0 … 2, as the counts or num_classes say, or be ignored; got 3",
+        ),
         ({"losses": Z[:, 0], "targets": torch.tensor([0, 1, 2, -1])}, "got -1"),
         ({"losses": Z[:, 0], "targets": torch.tensor([0, 1, 2, 2**62])}, "got 4611686018427387904"),
     ],

@@ -227,6 +227,17 @@ def test_partial_fit_takes_logged_arrays() -> None:
     check(found.read(), F.cross_entropy(z, y, reduction="none"), y)
 
 
+def test_ten_million_classes_take_a_slot_for_each_group() -> None:
+    c = 10**7
+    monitor = FrequencyMonitor(torch.arange(1, c + 1, dtype=torch.int32), groups=2)  # class c − 1 is the most frequent
+    monitor.update(losses=torch.tensor([1.0, 3.0, 5.0]), targets=torch.tensor([c - 1, 0, 1]))
+    reading = monitor.read()
+    assert reading.sums[:2, 0].tolist() == [[1, 2], [1, 8]]
+    assert reading.groups.samples_per_group.sum() == c * (c + 1) // 2
+    held = (monitor._slot_of_class, monitor._tally._open)
+    assert sum(tensor.nbytes for tensor in held) < 2.1 * c
+
+
 def network() -> nn.Module:
     return nn.Sequential(nn.Linear(8, 16), nn.Dropout(0.3), nn.Tanh(), nn.Linear(16, C))
 

@@ -87,5 +87,6 @@ def check_ids(ids: Tensor, limit: int) -> int:
         return 0
     low, high = (int(bound) for bound in ids.aminmax())
     if low < 0 or high >= limit:
-        raise ValueError(f"targets must lie in 0 … {limit - 1} or be ignore_index, got {low if low < 0 else high}")
+        found = low if low < 0 else high
+        raise ValueError(f"targets must lie in 0 … {limit - 1}, as the counts or num_classes say, or be ignored; got {found}")
     return high + 1
