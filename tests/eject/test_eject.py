@@ -8,8 +8,10 @@ import re
 import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from small_paper import HOSTILE, invent, paper
 
@@ -17,15 +19,16 @@ from steepest.data.synthetic import HeavyTailedLabels
 from steepest.eject import CannotEject, eject, find_claim
 from steepest.eject.script import Script
 from steepest.errors import UsageError
+from steepest.experiment import Calculation
 from steepest.lab import Lab
 from steepest.optim import AdaGrad, Adam, GradientDescent, Muon, NormalizedGD, RescaledSignDescent, SignDescent
-from steepest.paper import Figure, Paper, Settings
+from steepest.paper import Figure, Paper, Results, Settings
 from steepest.problems import SoftmaxRegression
 from steepest.runner import run
 from steepest.spec import Method
 from steepest.store import Store
-from steepest.sweep import Sweep, untuned
-from steepest.verdict import Claim
+from steepest.sweep import Calculations, Seeds, Sweep, untuned
+from steepest.verdict import Claim, Measured
 from steepest_papers.kunstner2024heavytailed import measures
 
 PAPER = "kunstner2024heavytailed"
@@ -196,11 +199,49 @@ def test_a_measure_that_reads_more_than_a_script_has_is_refused(tmp_path):
     results = figure.results(settings, store)
     row = small.ledger(store, "smoke", [(figure, results)])[0]
     for measure, reason in (
-        (lambda results: results.settings.m, "its measure reads the settings of the figure"),
+        (lambda results: results.settings.summary(), "its measure calls summary of the figure's settings"),
+        (lambda results: results.store, "its measure reads the store of the figure"),
         (lambda results: results.sweep("linear").searches, "its measure reads the searches of a whole sweep"),
     ):
         with pytest.raises(CannotEject, match=reason):
             Script(small, dataclasses.replace(figure.claims[0], measure=measure), row, results)
+
+
+class Sizes(Settings):
+    """Sizes of a small calculation."""
+
+    count: int = 4
+    unread: Seeds = (0, 1)
+
+
+def powers(count: int, seed: int) -> tuple[dict[str, float], dict[str, pa.Table]]:
+    values = [float(seed + k) ** 2 for k in range(count)]
+    return {"total": sum(values)}, {"curves": pa.table({"value": values})}
+
+
+def largest_share(scales: dict[str, float]) -> Callable[[Results], Measured]:
+    def measure(results: Results) -> Measured:
+        runs = results.calculations("powers")
+        shares = [run.column("value").max() / run.facts["total"] * results.settings.count for run in runs]
+        return Measured([scales["two"] * float(share) for share in shares], [run.id for run in runs])
+
+    return measure
+
+
+def test_a_script_has_the_settings_and_tables_that_a_measure_reads(tmp_path, capsys):
+    claim = Claim("share", "Here", "the largest share", largest_share({"one": 1.0, "two": 2.0}), holds=0.5, fails=0.1)
+    plan = Calculations(tuple(Calculation(powers, {"count": 4}, seed) for seed in (0, 1, 2)))
+    figure = Figure("fig", "T", "S", {"smoke": Sizes()}, lambda _: {"powers": plan}, (claim,), lambda _: {}, "none")
+    small, store = Paper("small", "T", "A", 2026, "", (figure,)), Store(tmp_path / "store")
+    run(plan, store=store, jobs=1)
+    results = figure.results(Sizes(), store)
+    (row,) = small.ledger(store, "smoke", [(figure, results)])
+    script = Script(small, claim, row, results).text
+    assert "settings = SimpleNamespace(count=4)" in script
+    code, printed = executed(script, tmp_path, capsys)
+    by_hand = [2 * 4 * (seed + 3) ** 2 / sum((seed + k) ** 2 for k in range(4)) for seed in (0, 1, 2)]
+    assert code == 0
+    assert [float(v) for v in printed.splitlines()[1].split()[2:]] == pytest.approx(by_hand, rel=1e-5)
 
 
 def test_a_claim_without_a_number_is_refused_with_the_next_command(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import runpy
 import sys
 from functools import partial
@@ -169,6 +170,12 @@ def test_closures_that_keep_too_little_are_refused(package, name, arguments, rea
     slices = Slices([package.__name__.partition(".")[0]], {})
     with pytest.raises(CannotEject, match=reason):
         expression(getattr(package, name)(*arguments), slices)
+
+
+def test_plain_values_are_written_as_themselves():
+    value = {(1.0, "é"): [0.5, None, (True,)], "x": {"y": -3}}
+    written = expression(value, Slices([], {}))({})
+    assert ast.literal_eval(written) == {(1.0, "é"): (0.5, None, (True,)), "x": {"y": -3}}
 
 
 def test_values_without_an_expression_are_refused():

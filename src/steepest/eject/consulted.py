@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from steepest.eject.slices import CannotEject
-from steepest.paper import Results
+from steepest.paper import Results, Settings
 from steepest.results import Best, SweepResults
 from steepest.store import Run
 
@@ -16,12 +16,14 @@ class Consulted:
     Attributes:
         plans: names of the calculations asked for.
         selected: (plan, label) of the optimizers asked for.
+        settings: those of the figure's settings that were read.
     """
 
     def __init__(self, results: Results) -> None:
         self._results = results
         self.plans: dict[str, None] = {}
         self.selected: dict[tuple[str, str], None] = {}
+        self.settings = ConsultedSettings(results.settings)
 
     def calculations(self, name: str) -> list[Run]:
         """Return the runs of some calculations."""
@@ -49,3 +51,21 @@ class ConsultedSweep:
 
     def __getattr__(self, name: str) -> Any:
         raise CannotEject(f"its measure reads the {name} of a whole sweep")
+
+
+class ConsultedSettings:
+    """Settings of a figure that note which fields are read.
+
+    Attributes:
+        fields: the values that were read, by name.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.fields: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in type(self._settings).model_fields:
+            raise CannotEject(f"its measure calls {name} of the figure's settings")
+        self.fields[name] = getattr(self._settings, name)
+        return self.fields[name]

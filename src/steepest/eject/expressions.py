@@ -25,6 +25,9 @@ def expression(value: Any, slices: Slices) -> Callable[[dict[Place, str]], str]:
     if isinstance(value, tuple | list):
         parts = [expression(part, slices) for part in value]
         return lambda names: f"({''.join(f'{part(names)}, ' for part in parts).rstrip()})"
+    if isinstance(value, dict):
+        pairs = [(expression(key, slices), expression(part, slices)) for key, part in value.items()]
+        return lambda names: f"{{{', '.join(f'{key(names)}: {part(names)}' for key, part in pairs)}}}"
     if isinstance(value, str | int | float | bool | None):
         return lambda _: written(value)
     if isinstance(value, partial):
@@ -40,6 +43,8 @@ def _function(function: Any, slices: Slices) -> Callable[[dict[Place, str]], str
     """Return a function's name, or the call that returned the closure."""
     factory, nested, _ = function.__qualname__.partition(".<locals>.")
     place = function.__module__, factory
+    if factory == "<lambda>":
+        raise CannotEject(f"its measure is made from a lambda of {function.__module__}, which has no name")
     if not nested:
         slices.add(place)
         return lambda names: names[place]

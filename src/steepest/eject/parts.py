@@ -24,6 +24,9 @@ class Run:
     tables: dict[str, Any]
     id: str = ""
 
+    def table(self, name):
+        return self.tables[name]
+
     def column(self, name, table="curves"):
         return np.asarray(self.tables[table][name])
 '''
@@ -133,6 +136,9 @@ RESULTS = '''
 class Results:
     """What the measure may ask for."""
 '''
+
+SETTINGS = """
+    settings = SimpleNamespace({fields})"""
 
 CALCULATIONS = """
     def calculations(self, name):

@@ -19,6 +19,7 @@ from steepest.eject.parts import (
     CHECK,
     LABELS,
     RESULTS,
+    SETTINGS,
     STAND_INS,
     SWEEP,
     training,
@@ -48,6 +49,7 @@ COMMON = (
     "import numpy as np",
     "import torch.nn.functional as F",
     "from dataclasses import dataclass",
+    "from types import SimpleNamespace",
     "from typing import Any",
     "from typing import NamedTuple",
 )
@@ -79,7 +81,10 @@ class Script:
     def text(self) -> str:
         """Return the script: what is trained or calculated, what the measure reads, the measure, the comparison."""
         table = "\n".join(["RUNS = {", *self._runs(), "}"])
-        asked = [part for part, used in ((CALCULATIONS, self._calculations), (SWEEP, self._specs)) if used]
+        fields = self.consulted.settings.fields
+        settings = SETTINGS.format(fields=", ".join(f"{name}={_literal(value)}" for name, value in fields.items()))
+        offered = ((settings, fields), (CALCULATIONS, self._calculations), (SWEEP, self._specs))
+        asked = [part for part, used in offered if used]
         parts = [
             *([LABELS] if "HeavyTailedLabels" in self.slices.needed else []),
             *self._training_parts(),
@@ -144,7 +149,8 @@ class Script:
     def _training(self, spec: Spec) -> str:
         unusual = [name for name, usual in _USUAL.items() if getattr(spec, name) != usual]
         if unusual:
-            raise CannotEject(f"its runs have {', '.join(f'{name}={getattr(spec, name)!r}' for name in unusual)}")
+            shown = [textwrap.shorten(f"{name}={getattr(spec, name)!r}", 60) for name in unusual]
+            raise CannotEject(f"its runs have {', '.join(shown)}")
         self.trained.append(spec)
         name, self.rules[name] = rule(spec.method, stacked=stackable(spec))
         sizes = [f"lr={spec.lr!r}", f"steps={spec.steps}", f"seed={spec.seed}"]
