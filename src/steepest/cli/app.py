@@ -49,6 +49,10 @@ EXAMPLES = {
   steepest predict wikipedia
   steepest predict --alpha 1 --classes 50257
   steepest predict labels.csv --column species --output species.svg""",
+    "diagnose": """\
+  steepest diagnose my_corpus/ --tokenizer bpe
+  steepest diagnose labels.parquet --column label
+  steepest diagnose wikipedia""",
     "compare": """\
   steepest new problem my_problem.py               a file to start from
   steepest compare my_problem.py --budget 2min
@@ -295,6 +299,10 @@ FURTHER = {  # in files of their own, which are loaded when used, and therefore 
     "predict": (
         "Predict updates of gradient and sign descent.\n\nFrom class frequencies alone, in two models that are solved "
         "exactly: the softmax of the next token, and the linear bigram model."
+    ),
+    "diagnose": (
+        "Diagnose the tail of your own data.\n\nCounts classes in a stream, fits the tail, compares with known corpora, "
+        "predicts what gradient descent loses, and says what to do and why."
     ),
     "compare": (
         "Compare optimizers on your own problem.\n\nThe file is run: it defines model() and data(). Rates are searched, "

@@ -1,0 +1,112 @@
+"""Advice: every branch, its numbers, and that the claims it rests on are in the ledger."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from steepest.data.frequency import zipf
+from steepest.diagnose.advice import Case, Claim, advise
+from steepest.diagnose.evidence import judged, to_run
+from steepest.diagnose.prediction import predicted_ratio, predictions
+from steepest.diagnose.spectrum import Spectrum
+from steepest.diagnose.summary import Summary, references
+from steepest.lab import Lab
+from steepest.measure.scaling_laws import gd_updates, sign_updates
+from steepest.paper import papers
+
+
+def case(counts, kind="labels", vocabularies=()):
+    spectrum = Spectrum.of(counts)
+    return Case(spectrum, Summary.of("mine", kind, spectrum), vocabularies)
+
+
+HEAVY = np.rint(1e6 * zipf(5_000)).astype(np.int64)
+MODERATE = np.rint(1e4 * zipf(60, 1.7)).astype(np.int64)
+NONE = np.array([40, 30, 20, 10])
+SMALL, LARGE = (
+    Summary.of(f"BPE {c}", "text", Spectrum.of(np.rint(1e6 * zipf(c)).astype(np.int64))) for c in (500, 5_000)
+)
+CASES = {
+    "heavy": [case(HEAVY), case(HEAVY, "text", [SMALL, LARGE]), case(HEAVY, "ids")],
+    "moderate": [case(MODERATE), case(MODERATE, "text")],
+    "none": [case(NONE), case(NONE, "text", [SMALL, LARGE])],
+}
+
+
+@pytest.mark.parametrize("tail", CASES)
+def test_every_kind_of_data_gets_four_pieces_of_advice_on_existing_claims(tail):
+    known = {
+        Claim(f"{paper.key}/{figure.id}", claim.id)
+        for paper in papers().values()
+        for figure in paper.figures
+        for claim in figure.claims
+    }
+    for found in CASES[tail]:
+        assert found.tail == tail
+        advice = advise(found)
+        assert [one.topic for one in advice] == ["optimizer", "weighting", "vocabulary", "batch size"]
+        assert {claim for one in advice for claim in one.claims} <= known
+        assert all(one.claims and one.because.endswith(".") for one in advice)
+
+
+def test_advice_changes_with_the_tail():
+    first = {tail: advise(found[0])[0].says for tail, found in CASES.items()}
+    assert "Use Adam" in first["heavy"]
+    assert "safe choice" in first["moderate"]
+    assert first["none"].startswith("SGD")
+
+
+def test_the_numbers_of_the_reasons():
+    optimizer, weighting, vocabulary, batch = advise(case(NONE))
+    assert "1 … 4." in weighting.because
+    assert vocabulary.because == "Each has at least 10 samples."
+    assert batch.because == "The rarest class comes up once in 10 samples."
+    assert f"{predicted_ratio(Spectrum.of(NONE)):.1f} times" in optimizer.because
+    rare = advise(case([1000, 500, 300, 5, 5]))
+    assert "2 classes with fewer than 10 samples" in rare[2].says
+    assert rare[2].because == "They are 40% of the classes and hold 0.55% of the samples."
+    groups = Spectrum.of(HEAVY).groups()
+    needed = HEAVY.sum() * groups.classes[-1] / groups.samples[-1]
+    assert f"once in {needed:,.0f} samples" in advise(case(HEAVY))[3].because
+
+
+def test_the_vocabulary_is_compared_from_end_to_end():
+    advice = advise(case(HEAVY, "text", [SMALL, LARGE]))[2]
+    assert "BPE 500 rather than BPE 5000" in advice.says
+    assert f"{SMALL.samples / LARGE.samples:.2f} times as many tokens" in advice.because
+
+
+def test_predictions_are_those_of_the_theory():
+    spectrum = Spectrum.of(HEAVY)
+    pi = HEAVY / HEAVY.sum()
+    by_hand = gd_updates(pi, 0.1) / sign_updates(pi, 0.1)
+    assert predicted_ratio(spectrum) == by_hand
+    (row,) = [row for row in predictions(spectrum) if (row.model, row.epsilon) == ("bigram", 0.1)]
+    assert row.ratio == by_hand
+    assert predictions(Spectrum.of([5, 5, 5])) == []
+
+
+def test_evidence_is_that_of_the_ledger(tmp_path):
+    advice = advise(case(HEAVY))
+    ledger = Lab.open("kunstner2024heavytailed/theory", store=tmp_path / "store", read_only=True).ledger()
+    found = judged(advice, ledger)
+    known = found[Claim("kunstner2024heavytailed/theory", "zipf-gradient-time")]
+    assert (known.verdict, known.says) == ("not run", next(r.says for r in ledger if r.claim == "zipf-gradient-time"))
+    other = found[Claim("kunstner2024heavytailed/fig1", "fig1-gap")]
+    assert (other.verdict, other.says) == ("not run", "")
+    assert to_run(found) == ["kunstner2024heavytailed/theory"]
+
+
+def test_reference_corpora_are_summaries_that_fit_together():
+    rows = {row.name: row for row in references()}
+    assert len(rows) == 11
+    assert rows["Reuters-52, labels"].largest == pytest.approx(3923 / 9100, abs=1e-6)
+    law = Summary.of("", "", Spectrum.of(np.rint(1e7 * zipf(10_000)).astype(np.int64)))
+    stored = rows["the law 1/k, 10,000 classes"]
+    assert stored.ratio == pytest.approx(law.ratio, rel=1e-5)
+    assert stored.shares == pytest.approx(law.shares, rel=1e-5)
+    for row in rows.values():
+        assert len(row.ranks) == len(row.shares)
+        assert row.ranks[-1] == row.classes
+        assert row.shares[0] == pytest.approx(row.largest)
