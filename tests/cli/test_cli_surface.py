@@ -32,6 +32,11 @@ SURFACE = {
     "check": WHERE | SIZES,
     "report": WHERE | SIZES | {"--output"},
     "doctor": WHERE,
+    "predict": WHERE | {"--alpha", "--classes", "--column", "--epsilon", "--output", "--tokenizer", "--vocabulary"},
+    "diagnose": WHERE | {"--column", "--dtype", "--executor", "--jobs", "--output", "--sizes", "--tokenizer"},
+    "compare": WHERE | {"--budget", "--jobs", "--optimizers", "--seeds", "--steps"},
+    "new": set(),  # its commands are `problem` and `paper`
+    "eject": WHERE | SIZES | {"--output"},
 }
 NUMBERS = "textpaper/numbers"
 PYTHON = [sys.executable, "-m", "steepest"]
