@@ -149,10 +149,11 @@ def _ends(found: Answer) -> Table:
 
     optional = {"rarest group ρ": "rarest", "held out": "held_out"}
     shown = {title: name for title, name in optional.items() if any(getattr(row, name) for row in found.rows)}
-    table = columns("optimizer", "final loss", *shown, last="rate")
+    titles = ["optimizer", "rate", "final loss", *shown]
+    table = columns(*titles[:-1], last=titles[-1])
     for row in found.rows:
         values = [str(getattr(row, name) or "") for name in shown.values()]
-        table.add_row(row.label, str(row.loss), *values, f"10^{row.exponent:g}")
+        table.add_row(row.label, f"10^{row.exponent:g}", str(row.loss), *values)
     return table
 
 
