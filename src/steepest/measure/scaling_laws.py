@@ -11,6 +11,9 @@ conditional, once sorted, is the same law δ (F. Kunstner and F. Bach 2025, arXi
 
 in the model of the paper's Assumption 4.1: a coordinate moves by η a step while it is further away than it can go, and
 then stays within η/2. The formulas are derived by us from the paper's text. All sums are O(d), in float64.
+
+Where the conditionals differ from row to row, as in a text, the same functions take a weight for each coordinate: π_i s_i with
+s_i = Σ_j π_{j|i}² for row i of gradient descent, π_i for coordinate (i, j) of sign descent.
 """
 
 from __future__ import annotations
@@ -46,44 +49,48 @@ def sorted_law(counts: ArrayLike) -> Floats:
     return np.asarray(np.sort(n[n > 0])[::-1] / n.sum())
 
 
-def gd_relative_error(pi: Floats, t: float) -> float:
-    """Return r(t) of gradient descent with the step 1/π_1.
+def gd_relative_error(pi: Floats, t: float, weight: Floats | None = None) -> float:
+    """Return r(t) = Σ_k w_k (1 − π_k/π_1)^{2t} / Σ_k w_k of gradient descent with the step 1/π_1.
 
     Args:
-        pi: π_1 ≥ π_2 ≥ … > 0, shape (d,).
+        pi: frequencies, the largest first, shape (d,).
         t: number of updates ≥ 0.
+        weight: w_k, shape (d,); π_k if None, where all conditionals are one law.
 
     >>> gd_relative_error(np.array([0.5, 0.25, 0.25]), 1)
     0.125
     """
+    w = pi if weight is None else weight
     with np.errstate(divide="ignore", invalid="ignore"):
         kept = np.exp(2 * t * np.log1p(-pi / pi[0])) if t else np.ones_like(pi)
-    return float(pi @ kept / pi.sum())
+    return float(w @ kept / w.sum())
 
 
-def sign_relative_error(delta: Floats, T: float) -> SignStep:
-    """Return r(T) of sign descent with its best constant step for T updates.
+def sign_relative_error(delta: Floats, T: float, weight: Floats | None = None) -> SignStep:
+    """Return r(T) = Σ_k w_k δ_k(T)² / Σ_k w_k δ_k² of sign descent with its best constant step for T updates.
 
     Among steps that leave the n largest coordinates on their way, r is a parabola in h with the minimum
-    h = Σ_{k≤n} δ_k / (n + (d − n)/(4T²)), moved into [δ_{n+1}, δ_n]; the best n is found by trying all (derived by us).
+
+        h = Σ_{k≤n} w_k δ_k / (Σ_{k≤n} w_k + Σ_{k>n} w_k/(4T²)),   moved into [δ_{n+1}, δ_n];
+
+    the best n is found by trying all (derived by us).
 
     Args:
-        delta: δ_1 ≥ δ_2 ≥ … > 0, the initial distances of one row, shape (d,).
+        delta: initial distances δ_1 ≥ δ_2 ≥ … > 0, shape (d,).
         T: number of updates ≥ 1; laws in the limit take it for a real number.
+        weight: w_k, shape (d,); all equal if None.
 
     >>> step = sign_relative_error(np.array([1.0, 0.5]), 5)
     >>> round(step.error, 5), round(step.reach, 5)  # the second one ends within half a step of 0.198
     (0.00792, 0.9901)
     """
-    d, n = len(delta), np.arange(len(delta) + 1)
-    first = np.concatenate([[0.0], np.cumsum(delta)])
-    second = np.concatenate([[0.0], np.cumsum(delta**2)])
-    weight = n + (d - n) / (4.0 * T**2)
-    low, high = np.append(delta, 0.0), np.concatenate([[delta[0]], delta])
-    h = np.clip(first / weight, low, high)
-    errors = second - 2 * h * first + h**2 * weight
-    best = int(errors.argmin())
-    return SignStep(float(max(errors[best], 0.0) / second[-1]), float(h[best]))
+    w = np.ones_like(delta) if weight is None else weight
+    still, first, second = (np.concatenate([[0.0], np.cumsum(moment)]) for moment in (w, w * delta, w * delta**2))
+    curvature = still + (still[-1] - still) / (4.0 * T**2)
+    h = np.clip(first / curvature, np.append(delta, 0.0), np.concatenate([delta[:1], delta]))
+    reach = float(h[(second - 2 * h * first + h**2 * curvature).argmin()])
+    left = np.where(delta >= reach, delta - reach, reach / (2 * T))  # anew: the parabola cancels where r is tiny
+    return SignStep(float(w @ left**2 / second[-1]), reach)
 
 
 def updates_until(error: Callable[[int], float], epsilon: float, most: int = 2**50) -> int | None:

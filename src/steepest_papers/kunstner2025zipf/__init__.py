@@ -11,6 +11,7 @@ from steepest_papers.kunstner2025zipf import (
     real_text,
     reductions,
     sign_law,
+    sign_model,
 )
 from steepest_papers.kunstner2025zipf.notes import NOTES
 
@@ -26,6 +27,7 @@ PAPER = Paper(
         iterations.FIGURE,
         bounds.FIGURE,
         sign_law.FIGURE,
+        sign_model.FIGURE,
         cross_entropy.FIGURE,
         real_text.FIGURE,
     ),

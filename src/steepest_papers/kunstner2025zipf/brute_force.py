@@ -5,13 +5,15 @@ Gradient of the squared loss at W: entry (i, j) is π_i (W_ij − π_{j|i}); of 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Literal
 
 import numpy as np
 
 from steepest.measure.scaling_laws import Floats
 
-Method = Literal["gd", "sign"]
+Method = Literal["GD", "Sign"]
 Loss = Literal["squared", "cross-entropy"]
 
 
@@ -21,24 +23,28 @@ def conditionals(pi: Floats, seed: int) -> Floats:
     return np.stack([generator.permutation(pi) for _ in pi])
 
 
-def losses(pi: Floats, target: Floats, method: Method, eta: float, steps: int, loss: Loss = "squared") -> Floats:
-    """Return (L(t) − L*)/(L(0) − L*) for t = 0 … steps.
+def descend(pi: Floats, target: Floats, method: Method, eta: float, loss: Loss = "squared") -> Iterator[float]:
+    """Yield r = (L(t) − L*)/(L(0) − L*) for t = 0, 1, 2 …
 
     Args:
         pi: π_i, shape (d,).
         target: π_{j|i}, shape (d, d).
-        method: W ← W − η g, or W ← W − η sign(g).
+        method: GD: W ← W − η g; Sign: W ← W − η sign(g).
         eta: η.
-        steps: T.
         loss: of the model.
     """
-    W, found = np.zeros_like(target), []
-    for _ in range(steps + 1):
-        value, difference = _squared(W, target) if loss == "squared" else _cross_entropy(W, target)
-        found.append(float(pi @ value))
-        gradient = pi[:, None] * difference
-        W -= eta * (gradient if method == "gd" else np.sign(gradient))
-    return np.array(found) / found[0]
+    W, start = np.zeros_like(target), None
+    evaluate = _squared if loss == "squared" else _cross_entropy
+    while True:
+        excess, difference = evaluate(W, target)
+        start = float(pi @ excess) if start is None else start
+        yield float(pi @ excess) / start
+        W -= (eta * pi)[:, None] * difference if method == "GD" else eta * np.sign(difference)
+
+
+def curve(errors: Iterator[float], steps: int) -> Floats:
+    """Return r(0) … r(steps)."""
+    return np.fromiter(islice(errors, steps + 1), dtype=np.float64)
 
 
 def _squared(W: Floats, target: Floats) -> tuple[Floats, Floats]:
@@ -47,19 +53,9 @@ def _squared(W: Floats, target: Floats) -> tuple[Floats, Floats]:
 
 
 def _cross_entropy(W: Floats, target: Floats) -> tuple[Floats, Floats]:
-    """Return KL(target_i ‖ softmax W_i) of each row, and softmax(W) − target."""
-    shifted = W - W.max(1, keepdims=True)
-    log_s = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
-    return (target * (np.log(target) - log_s)).sum(1), np.exp(log_s) - target
-
-
-def exact_sign_error(delta: Floats, eta: float, steps: int) -> float:
-    """Return r of sign descent, exactly: a coordinate falls by η until it is within η of 0, then alternates.
-
-    With n = ⌊δ/η⌋ and c = δ − nη it is at δ − tη for t ≤ n; later at c or η − c, as t − n is even or odd (derived by us).
-    """
-    n = np.floor(delta / eta)
-    c = delta - n * eta
-    there = np.where((steps - n) % 2 == 0, c, eta - c)
-    left = np.where(steps <= n, delta - steps * eta, there)
-    return float((left**2).sum() / (delta**2).sum())
+    """Return KL(target_i ‖ softmax W_i) = log Σ_j exp W_ij − Σ_j target_ij (W_ij − log target_ij), and softmax(W) − target."""
+    largest = W.max(1, keepdims=True)
+    softmax = np.exp(W - largest)
+    total = softmax.sum(1, keepdims=True)
+    excess = (largest + np.log(total))[:, 0] - (target * (W - np.log(target))).sum(1)
+    return excess, softmax / total - target

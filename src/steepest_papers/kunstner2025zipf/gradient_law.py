@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from steepest.data.frequency import zipf
 from steepest.experiment import Calculation
 from steepest.measure.facts import fact
-from steepest.measure.scaling_laws import gd_relative_error
+from steepest.measure.scaling_laws import Floats, gd_relative_error
 from steepest.paper import Drawing, Figure, Results
 from steepest.sweep import Calculations, Plan
 from steepest.verdict import Claim
-from steepest_papers.kunstner2025zipf.laws import gd_limit, gd_tail, gd_updates_of, power_law
+from steepest_papers.kunstner2025zipf.laws import gd_limit, gd_tail, gd_updates_of
 from steepest_papers.kunstner2025zipf.limits import POINTS, LawSizes, approach, panels, tabulate
 
 TAUS = {
@@ -25,9 +26,9 @@ LATE = (4.0, 16.0, 64.0, 256.0)
 PLACE = "Theorem 3.1"
 
 
-def error(tau: float, d: int, alpha: float) -> float:
+def error(pi: Floats, tau: float, alpha: float) -> float:
     """Return r of gradient descent at τ."""
-    return gd_relative_error(power_law(d, alpha), gd_updates_of(tau, d, alpha))
+    return gd_relative_error(pi, gd_updates_of(tau, len(pi), alpha))
 
 
 def law(alpha: float, sizes: Sequence[int]) -> tuple[dict[str, float], dict[str, pa.Table]]:
@@ -35,9 +36,10 @@ def law(alpha: float, sizes: Sequence[int]) -> tuple[dict[str, float], dict[str,
     table = tabulate(error, gd_limit, alpha, list(map(float, TAUS[alpha])), sizes)
     numbers = approach(table, sizes)
     if alpha > 1:
-        numbers["tail_error"] = abs(gd_tail(256.0, alpha) / error(256.0, sizes[-1], alpha) - 1)
-        numbers["beta_error"] = max(abs(gd_limit(t, alpha) / error(t, sizes[-1], alpha) - 1) for t in LATE)
-        numbers["change"] = max(abs(error(t, sizes[0], alpha) - error(t, sizes[-1], alpha)) for t in LATE)
+        few, many = (np.array([error(zipf(d, alpha), t, alpha) for t in LATE]) for d in (sizes[0], sizes[-1]))
+        numbers["tail_error"] = float(abs(gd_tail(LATE[-1], alpha) / many[-1] - 1))
+        numbers["beta_error"] = float(np.abs([gd_limit(t, alpha) for t in LATE] / many - 1).max())
+        numbers["change"] = float(np.abs(few - many).max())
     return numbers, {"law": table}
 
 

@@ -16,12 +16,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import beta, gamma, zeta
 
-from steepest.measure.scaling_laws import Floats, sorted_law
-
-
-def power_law(d: int, alpha: float) -> Floats:
-    """Return π_k ∝ k^−α, k = 1 … d."""
-    return sorted_law(np.arange(1, d + 1, dtype=np.float64) ** -alpha)
+from steepest.measure.scaling_laws import Floats, sign_relative_error
 
 
 def exponential_integral(p: float, x: float) -> float:
@@ -82,6 +77,12 @@ def sign_limit(tau: float, alpha: float) -> float:
     if alpha == 0.5:
         return 1 - tau
     return float(1 / (zeta(2 * alpha) * (1 + tau**2))) if tau**2 >= 1 / (2**alpha - 1) else float("nan")
+
+
+def sign_rank(pi: Floats, tau: float, alpha: float) -> float:
+    """Return φ at finite d: the rank, a real number, at which the law has fallen to the reach of the best step."""
+    reach = sign_relative_error(pi, sign_updates_of(tau, len(pi), alpha)).reach
+    return float((reach / pi[0]) ** (-1 / alpha))
 
 
 def best_rank(tau: float, alpha: float) -> float:

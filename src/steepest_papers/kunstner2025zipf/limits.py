@@ -10,14 +10,16 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from steepest.data.frequency import zipf
 from steepest.figures import canvas, group_colours
+from steepest.measure.scaling_laws import Floats
 from steepest.paper import Drawing, Settings
 from steepest.store import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Curve = Callable[[float, int, float], float]
+Curve = Callable[[Floats, float, float], float]
 Limit = Callable[[float, float], float]
 POINTS = 41
 
@@ -37,8 +39,9 @@ class LawSizes(Settings):
 
 
 def tabulate(curve: Curve, limit: Limit, alpha: float, taus: Sequence[float], sizes: Sequence[int]) -> pa.Table:
-    """Return one row per d and τ: alpha, d (0 for the limit), tau, r."""
-    rows = [{"alpha": alpha, "d": d, "tau": float(t), "r": curve(t, d, alpha)} for d in sizes for t in taus]
+    """Return one row per d and τ: alpha, d (0 for the limit), tau, r; `curve` takes the frequencies, τ and α."""
+    laws = {d: zipf(d, alpha) for d in sizes}
+    rows = [{"alpha": alpha, "d": d, "tau": float(t), "r": curve(pi, t, alpha)} for d, pi in laws.items() for t in taus]
     rows += [{"alpha": alpha, "d": 0, "tau": float(t), "r": limit(t, alpha)} for t in taus]
     return pa.Table.from_pylist(rows)
 

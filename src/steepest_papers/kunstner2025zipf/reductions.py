@@ -9,15 +9,16 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from steepest.data.frequency import zipf
 from steepest.experiment import Calculation
-from steepest.figures import canvas
+from steepest.figures import canvas, line_style
 from steepest.measure.facts import fact
 from steepest.measure.scaling_laws import gd_relative_error
 from steepest.paper import Drawing, Figure, Results, Settings
 from steepest.sweep import Calculations, Plan
 from steepest.verdict import Claim
-from steepest_papers.kunstner2025zipf.brute_force import conditionals, exact_sign_error, losses
-from steepest_papers.kunstner2025zipf.laws import power_law
+from steepest_papers.kunstner2025zipf.brute_force import conditionals, curve, descend
+from steepest_papers.kunstner2025zipf.oscillation import exact_error
 
 STEPS, ETA = 100, 0.013
 
@@ -36,12 +37,15 @@ class MatrixSizes(Settings):
 
 def against_matrices(d: int, seed: int) -> tuple[dict[str, float], dict[str, pa.Table]]:
     """Return the largest relative error of both formulas over t = 1 … T, and the curves."""
-    pi = power_law(d, 1.0)
+    pi = zipf(d)
     target, t = conditionals(pi, seed), np.arange(STEPS + 1)
-    trained = {"gd": losses(pi, target, "gd", 1 / pi[0], STEPS), "sign": losses(pi, target, "sign", ETA, STEPS)}
+    trained = {
+        "gd": curve(descend(pi, target, "GD", 1 / pi[0]), STEPS),
+        "sign": curve(descend(pi, target, "Sign", ETA), STEPS),
+    }
     formula = {
         "gd": np.array([gd_relative_error(pi, int(step)) for step in t]),
-        "sign": np.array([exact_sign_error(pi, ETA, int(step)) for step in t]),
+        "sign": np.array([exact_error(pi, ETA, int(step)) for step in t]),
     }
     errors = {f"{name}_error": float(np.abs(formula[name] / trained[name] - 1).max()) for name in trained}
     columns = {
@@ -65,8 +69,9 @@ def draw(results: Results) -> Mapping[str, Drawing]:
     titles = {"gd": r"Gradient descent, $\eta = 1/\pi_1$", "sign": rf"Sign descent, $\eta = {ETA}$"}
     for ax, (name, title) in zip(axes[0], titles.items(), strict=True):
         t, trained, formula = (table[column].to_numpy() for column in ("t", f"{name}_matrix", f"{name}_formula"))
-        ax.plot(t, formula, color="#004488", label="formula, O(d)")
-        ax.plot(t[::4], trained[::4], "o", color="#bb5566", markersize=3, label="trained, d × d")
+        colour = line_style("GD" if name == "gd" else "Sign")["color"]
+        ax.plot(t, formula, color=colour, linewidth=1, label=r"formula, $O(d)$")
+        ax.plot(t[::5], trained[::5], "o", color="#bb5566", markersize=3, label=r"trained, $d \times d$")
         ax.set(yscale="log", xlabel="update $t$", title=title)
         ax.legend()
     axes[0, 0].set_ylabel("relative error $r(t)$")

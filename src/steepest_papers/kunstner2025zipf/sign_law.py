@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from steepest.data.frequency import zipf
 from steepest.experiment import Calculation
 from steepest.measure.facts import fact
-from steepest.measure.scaling_laws import sign_relative_error
+from steepest.measure.scaling_laws import Floats, sign_relative_error
 from steepest.paper import Drawing, Figure, Results
 from steepest.sweep import Calculations, Plan
 from steepest.verdict import Claim
-from steepest_papers.kunstner2025zipf.laws import best_rank, power_law, sign_limit, sign_updates_of
+from steepest_papers.kunstner2025zipf.laws import best_rank, sign_limit, sign_rank, sign_updates_of
 from steepest_papers.kunstner2025zipf.limits import POINTS, LawSizes, approach, panels, tabulate
 
 TAUS = {
@@ -25,9 +26,9 @@ TAUS = {
 PLACE = "Theorem 4.5"
 
 
-def error(tau: float, d: int, alpha: float) -> float:
+def error(pi: Floats, tau: float, alpha: float) -> float:
     """Return r of sign descent with its best step at τ; T need not be an integer here."""
-    return sign_relative_error(power_law(d, alpha), sign_updates_of(tau, d, alpha)).error
+    return sign_relative_error(pi, sign_updates_of(tau, len(pi), alpha)).error
 
 
 def law(alpha: float, sizes: Sequence[int]) -> tuple[dict[str, float], dict[str, pa.Table]]:
@@ -35,9 +36,7 @@ def law(alpha: float, sizes: Sequence[int]) -> tuple[dict[str, float], dict[str,
     table = tabulate(error, sign_limit, alpha, list(map(float, TAUS[alpha])), sizes)
     numbers = approach(table, sizes)
     if alpha > 0.5:
-        delta = power_law(sizes[-1], alpha)
-        reach = sign_relative_error(delta, sign_updates_of(2.0, sizes[-1], alpha)).reach
-        numbers["rank"] = float((reach / delta[0]) ** (-1 / alpha))
+        numbers["rank"] = sign_rank(zipf(sizes[-1], alpha), 2.0, alpha)
         numbers["rank_error"] = abs(numbers["rank"] / best_rank(2.0, alpha) - 1)
     return numbers, {"law": table}
 

@@ -1,0 +1,96 @@
+"""The cross-entropy bigram: autograd for its gradient, the unigram model for sign descent, the expected counts."""
+
+from __future__ import annotations
+
+from itertools import islice, repeat
+
+import numpy as np
+import pytest
+import torch
+
+from steepest.data.frequency import zipf
+from steepest.results import Undecided
+from steepest_papers.kunstner2025zipf.brute_force import conditionals, curve, descend
+from steepest_papers.kunstner2025zipf.cross_entropy import (
+    at_best_step,
+    fewest,
+    first_hit,
+    grid,
+    hitting_times,
+    select,
+    sign_identity,
+    until,
+)
+
+
+def test_gradient_descent_on_the_matrix_is_that_of_torch() -> None:
+    pi = zipf(9)
+    target = conditionals(pi, 3)
+    W = torch.zeros(9, 9, dtype=torch.float64, requires_grad=True)
+    optimizer, p, q = torch.optim.SGD([W], lr=2.0), torch.from_numpy(pi), torch.from_numpy(target)
+    losses = []
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss = (p[:, None] * q * (q.log() - W.log_softmax(1))).sum()
+        losses.append(loss.item())
+        loss.backward()
+        optimizer.step()
+    ours = list(islice(descend(pi, target, "GD", 2.0, "cross-entropy"), 20))
+    assert ours == pytest.approx(np.array(losses) / losses[0], rel=1e-9)
+
+
+def test_sign_descent_on_the_matrix_is_that_on_the_unigram_model() -> None:
+    assert sign_identity(40, 0.1, 60)["difference"] < 5e-15
+
+
+def test_updates_are_the_expected_ones() -> None:
+    numbers, tables = hitting_times((15, 30, 60))
+    rows = tables["updates"].to_pylist()
+    assert select(rows, "GD", 0.25)[1][1:] == [7, 13]
+    assert select(rows, "GD", 0.1)[1][1:] == [17, 30]
+    assert select(rows, "Sign", 0.1)[1][1:] == [3, 3]
+    assert numbers["growth"] == 0
+    assert numbers["edges"] == 0
+
+
+def test_gradient_descent_needs_57_updates_at_120_classes() -> None:
+    pi = zipf(120)
+    target = conditionals(pi, 0)
+    curves = [curve(descend(pi, target, "GD", eta, "cross-entropy"), 60) for eta in grid("GD", pi)]
+    assert [min(first_hit(r, epsilon) for r in curves) for epsilon in (0.25, 0.1)] == [21, 57]
+
+
+def test_sign_descent_needs_three_updates_with_a_finer_grid() -> None:
+    pi = zipf(120)
+    target = conditionals(pi, 0)
+    etas = 2 ** np.linspace(-1, 1, 17)
+    hits = [first_hit(curve(descend(pi, target, "Sign", eta, "cross-entropy"), 10), 0.1) for eta in etas]
+    assert min(hits) == 3
+
+
+def test_curves_end_at_their_hit() -> None:
+    assert until(iter([1.0, 0.5, 0.1, 0.05]), 0.1).tolist() == [1.0, 0.5, 0.1]
+    assert len(until(repeat(1.0), 0.1)) == 401
+
+
+def test_a_first_hit_is_the_first() -> None:
+    assert first_hit(np.array([1.0, 0.5, 0.1, 0.2]), 0.1) == 2
+    assert first_hit(np.array([1.0, 0.5]), 0.1) == float("inf")
+
+
+def test_a_best_step_at_the_edge_of_its_grid_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    pi = zipf(20)
+    monkeypatch.setattr(
+        "steepest_papers.kunstner2025zipf.cross_entropy.grid", lambda method, pi: [0.01 / pi[0], 0.1 / pi[0], 4 / pi[0]]
+    )
+    assert [row["edge"] for row in fewest(pi, conditionals(pi, 0), "GD")] == [True, True]
+
+    class Run:
+        facts = {"edges": 2}  # noqa: RUF012
+
+    class Results:
+        def calculations(self, name: str) -> list[Run]:
+            return [Run()]
+
+    with pytest.raises(Undecided, match="2 best steps are at the edge"):
+        at_best_step("slope")(Results())  # type: ignore[arg-type]
