@@ -54,7 +54,7 @@ class Row:
         losses: final training loss by seed; a run that diverged counts as its initial loss.
         rarest: progress of the rarest frequency group, ρ = 1 − L(T)/L(0), or None without groups.
         held_out: final loss on held-out data, or None.
-        update: CPU seconds of a run for each of its updates, the median over seeds.
+        update: CPU seconds of a run for each of its updates, in the run that was least disturbed.
         runs: number of runs, probes included.
         updates: of all its runs together.
         seconds: CPU seconds of all its runs together.
@@ -190,7 +190,7 @@ def _row(results: SweepResults, label: str, spent: Iterable[Run]) -> Row:
         losses=tuple(selection_loss(run.facts) for run in best.runs),
         rarest=_rarest(best),
         held_out=_held_out(best),
-        update=float(np.median([run.seconds / max(1, run.facts["last_step"]) for run in best.runs])),
+        update=min(run.seconds / max(1, run.facts["last_step"]) for run in mine),
         runs=len(mine),
         updates=sum(int(run.facts["last_step"]) for run in mine),
         seconds=sum(run.seconds for run in mine),
