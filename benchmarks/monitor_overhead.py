@@ -64,7 +64,9 @@ SIDES = {  # name: its plain side
 class Step:
     """One side: its own monitor, the model and optimizer that all share."""
 
-    def __init__(self, side: str, params: dict[str, Tensor], optimizer: Adam, data: tuple[Tensor, Tensor], shape: GPTShape):
+    def __init__(
+        self, side: str, params: dict[str, Tensor], optimizer: Adam, data: tuple[Tensor, Tensor], shape: GPTShape
+    ):
         self.side, self.params, self.optimizer, self.data, self.shape = side, params, optimizer, data, shape
         counts = (1e9 * torch.from_numpy(zipf(C))).long()
         self.monitor = FrequencyMonitor(counts, every=EVERY if "every" in side else 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 from steepest.data.frequency import zipf
 from steepest.monitor import FrequencyMonitor

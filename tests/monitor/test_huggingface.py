@@ -108,7 +108,7 @@ def test_the_loss_is_the_trainers_own(tmp_path: Path, options: dict[str, Any]) -
 
 
 def test_smoothing_needs_the_loss_and_then_is_the_trainers(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="pass compute_loss_func=watch.loss"):
+    with pytest.raises(ValueError, match=r"pass compute_loss_func=watch\.loss"):
         train(tmp_path / "a", FrequencyCallback(FrequencyMonitor(groups=4)), label_smoothing_factor=0.1)
     watch = FrequencyCallback(FrequencyMonitor(groups=4, label_smoothing=0.1))
     watched = train(tmp_path / "b", watch, free=True, gradient_accumulation_steps=1)

@@ -88,5 +88,7 @@ def check_ids(ids: Tensor, limit: int) -> int:
     low, high = (int(bound) for bound in ids.aminmax())
     if low < 0 or high >= limit:
         found = low if low < 0 else high
-        raise ValueError(f"targets must lie in 0 … {limit - 1}, as the counts or num_classes say, or be ignored; got {found}")
+        raise ValueError(
+            f"targets must lie in 0 … {limit - 1}, as the counts or num_classes say, or be ignored; got {found}"
+        )
     return high + 1

@@ -13,7 +13,18 @@ from steepest.monitor.evidence import Interval
 if TYPE_CHECKING:
     from steepest.monitor.reading import Lag, Reading
 
-BAR = "background:linear-gradient(to right, #f3c9a5 {0:.0f}%, transparent {0:.0f}%)"
+COLUMNS = (
+    "group",
+    "classes",
+    "examples",
+    "loss",
+    "lag",
+    "accuracy",
+    "lags since step",
+    "change since the first window",
+)
+CELL = "text-align:right;padding:2px 12px;min-width:4em;white-space:nowrap;"
+BAR = "background:linear-gradient(to right, rgba(222,130,60,.35) {0:.0f}%, transparent {0:.0f}%)"
 
 
 def in_words(reading: Reading) -> str:
@@ -99,20 +110,29 @@ def _left_out(reading: Reading) -> list[str]:
 
 
 def as_html(reading: Reading) -> str:
-    """Return sentences and a table of the latest window, without scripts."""
-    text = "".join(f"<div>{escape(line)}</div>" for line in in_words(reading).splitlines())
+    """Return the overview and a table of the latest window, without scripts."""
     if not reading.sums.any():
-        return text
-    rows = "".join(_row(reading, int(g)) for g in reading.present)
-    head = "".join(f"<th>{name}</th>" for name in ("group", "classes", "examples", "loss", "lag", "accuracy"))
-    return f"{text}<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        return _lines(in_words(reading).splitlines())
+    lags = {lag.group: lag for lag in reading.lags()}
+    none = [] if lags else statements(reading)
+    head = "".join(f'<th style="{CELL}">{name}</th>' for name in COLUMNS)
+    rows = "".join(_html_row(reading, int(g), lags.get(int(g) + 1)) for g in reading.present)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return _lines([overview(reading), now(reading), *none]) + table + _lines(_left_out(reading))
 
 
-def _row(reading: Reading, g: int) -> str:
-    cells = row(reading, g)
+def _lines(texts: list[str]) -> str:
+    return "".join(f"<div>{escape(text)}</div>" for text in texts)
+
+
+def _html_row(reading: Reading, g: int, lag: Lag | None) -> str:
+    since = "" if lag is None else f"{lag.since:,}"
+    change = reading.change().at(g)
+    moved = "" if math.isnan(change.value) else f"{number(change.value)} {interval(change)}"
     loss = reading.loss[reading.latest]
-    width = max(0.0, 100 * loss[g] / loss[~np.isnan(loss)].max(initial=1e-9)) if loss[g] > 0 else 0.0
-    styles = ["", "", "", BAR.format(width), "", ""]
+    width = 100 * loss[g] / loss[~np.isnan(loss)].max(initial=1e-9) if loss[g] > 0 else 0.0
+    cells = [*row(reading, g), since, moved]
+    styles = [CELL + (BAR.format(width) if name == "loss" else "") for name in COLUMNS]
     return "<tr>" + "".join(f'<td style="{s}">{escape(c)}</td>' for s, c in zip(styles, cells, strict=True)) + "</tr>"
 
 
