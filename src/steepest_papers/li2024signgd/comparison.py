@@ -79,9 +79,9 @@ def cell(method: Method, samples: int = MAIN_SAMPLES, noise: float = MAIN_NOISE)
 
 
 def runs_of(sizes: ComparisonSizes, method: Method, samples: int, noise: float) -> Calculations:
-    """Return a method's runs in one cell, one for each seed, probed at both ends."""
+    """Return a method's runs in one cell, one for each seed, probed at the end."""
     steps = 2 * sizes.steps if method == GD else sizes.steps
-    probes = (Features(at=(0, steps)), Predictions(at=(0, steps)))
+    probes = (Features(at=(steps,)), Predictions(at=(steps,)))
     problem = sizes.problem(samples, noise)
     return Calculations(
         tuple(

@@ -17,7 +17,7 @@ from steepest.data.digits import Digits
 from steepest.errors import DataError
 from steepest.problems.base import Problem, Task, Work
 from steepest_papers.li2024signgd.problem import balanced_labels, dense, sparse_noise, two_class_task
-from steepest_papers.li2024signgd.transformer import initial_params, work
+from steepest_papers.li2024signgd.transformer import initial_params, output_weights, work
 
 Digit = Annotated[int, Field(ge=0, le=9)]
 
@@ -39,11 +39,11 @@ class DigitPatches(Problem):
 
     lockstep: ClassVar[bool] = True
 
-    digits: Digits = Digits()
+    digits: Digits = Digits(size=14)
     classes: tuple[Digit, Digit] = (0, 1)
     samples: Annotated[int, Field(ge=2, multiple_of=2)] = 20
-    sparsity: Annotated[int, Field(ge=1, le=196)] = 20
-    noise: Annotated[float, Field(ge=0)] = 0.5
+    sparsity: Annotated[int, Field(ge=1, le=196)] = 5
+    noise: Annotated[float, Field(ge=0)] = 1.0
     init_scale: Annotated[float, Field(gt=0)] = 0.02
     key_width: Annotated[int, Field(ge=1)] = 16
     value_width: Annotated[int, Field(ge=1)] = 8
@@ -62,6 +62,7 @@ class DigitPatches(Problem):
         params = initial_params(self.dimension, self.key_width, self.value_width, self.init_scale, generator)
         support, entries = self._noise(self.test_points, generator)
         data = {
+            "a": output_weights(self.value_width),
             "y": y,
             "patches": torch.cat([y[:, None] * unit(train - mean), noise]),
             "test_signal": test_y[:, None] * unit(test - mean),

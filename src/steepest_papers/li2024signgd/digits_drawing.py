@@ -1,4 +1,4 @@
-"""Images as the transformer reads them, and accuracy over the noise scale."""
+"""Samples as the transformer reads them, and accuracy over the noise scale."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Rows = list[dict[str, Any]]
+EXAMPLES = "samples"
 PANELS: Mapping[str, tuple[Rule, str, str]] = {
-    "Test accuracy, most accurate rates": ("accurate", "test_accuracy", "accuracy"),
-    "Test accuracy, least training loss": ("training", "test_accuracy", "accuracy"),
-    "Memorised, most accurate rates": ("accurate", "memorised", "share of training images"),
+    "Smallest rates that fit": ("smallest", "test_accuracy", "test accuracy"),
+    "Most accurate rates": ("accurate", "test_accuracy", "test accuracy"),
+    "Smallest rates that fit ": ("smallest", "memorised", "share memorised"),
 }
 
 
 def draw(results: Results) -> Mapping[str, Drawing]:
-    """Return accuracy and memorisation over the noise scale under both rules."""
+    """Return accuracy and memorisation over the noise scale under both rules, and samples."""
     figure, axes = canvas(1, len(PANELS), width=3.1, height=2.7)
     rows: Rows = []
     for ax, (title, (rule, name, label)) in zip(axes[0], PANELS.items(), strict=True):
@@ -36,7 +37,24 @@ def draw(results: Results) -> Mapping[str, Drawing]:
             rows += _line(ax, results, method, rule, name, title)
         ax.set(xlabel=r"noise $\sigma_p$", ylabel=label, title=title)
     axes[0, 0].legend()
-    return {"digits": Drawing(figure, pa.Table.from_pylist(rows))}
+    return {"digits": Drawing(figure, pa.Table.from_pylist(rows)), "samples": _samples(results)}
+
+
+def _samples(results: Results) -> Drawing:
+    """Return training samples of the first seed: the clean patches above, the noise below."""
+    (run,) = results.calculations(EXAMPLES)
+    patch, sample, value = (run.column(name, "samples") for name in ("patch", "sample", "value"))
+    count, side = int(sample.max()) + 1, round((len(value) / (2 * (sample.max() + 1))) ** 0.5)
+    figure, axes = canvas(2, count, width=1.1, height=1.15)
+    for ax, row, column in ((axes[r, c], r, c) for r in range(2) for c in range(count)):
+        pixels = value[(patch == row) & (sample == column)].reshape(side, side)
+        top = float(np.abs(value[patch == row]).max())
+        ax.imshow(pixels, cmap="RdBu_r", vmin=-top, vmax=top)
+        ax.set_xticks([])
+        ax.set_yticks([])
+    axes[0, 0].set_ylabel("clean $x$")
+    axes[1, 0].set_ylabel(r"noise $\xi$")
+    return Drawing(figure, run.table("samples").append_column("run", pa.array([run.id] * len(value))))
 
 
 def _line(ax: Axes, results: Results, method: Method, rule: Rule, name: str, panel: str) -> Rows:

@@ -37,9 +37,9 @@ STYLES: Mapping[Method, Mapping[str, Any]] = {
 
 
 def grid(method: Method) -> Grid:
-    """Return six decades of rates, the same number for every optimizer, with those of `RATES` inside.
+    """Return eight decades of rates, the same number for every optimizer, with those of `RATES` inside.
 
     >>> grid(GD).exponents, grid(ADAM).exponents
-    ((-3.0, -2.0, -1.0, 0.0, 1.0, 2.0), (-5.0, -4.0, -3.0, -2.0, -1.0, 0.0))
+    ((-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0), (-5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0))
     """
-    return decades(-3, 2) if method.optimizer is GradientDescent else decades(-5, 0)
+    return decades(-3, 4) if method.optimizer is GradientDescent else decades(-5, 2)

@@ -104,9 +104,15 @@ def first_sweep_error(results: Results) -> Measured:
 
 
 def time_to_fit(run: Run) -> float:
-    """Return the number of updates until the training loss is below 10⁻²; NaN if it never is."""
+    """Return the number of updates until the training loss is below 10⁻².
+
+    Raises:
+        Undecided: it never is.
+    """
     below = run.column("loss") < FITTED
-    return float(run.column("step")[below.argmax()]) if below.any() else float("nan")
+    if not below.any():
+        raise Undecided(f"{run.spec['method']['kind'].split('.')[-1]} does not reach a loss of 10⁻² within the horizon")
+    return float(run.column("step")[below.argmax()])
 
 
 def octaves(first: Run, second: Run) -> float:

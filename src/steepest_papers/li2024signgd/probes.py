@@ -117,13 +117,13 @@ def fresh_samples(data: Data) -> dict[str, Tensor]:
     """Return the fresh samples of a task, with dense noise patches."""
     signal = data["test_signal"]
     noise = dense(data["test_support"], data["test_entries"], signal.shape[1])
-    return {"y": data["test_y"], "patches": torch.cat([signal, noise])}
+    return {"a": data["a"], "y": data["test_y"], "patches": torch.cat([signal, noise])}
 
 
 def reversed_signal(data: Data) -> dict[str, Tensor]:
     """Return the training samples with their clean patches negated."""
     n = len(data["y"])
-    return {"y": data["y"], "patches": torch.cat([-data["patches"][:-n], data["patches"][-n:]])}
+    return {"a": data["a"], "y": data["y"], "patches": torch.cat([-data["patches"][:-n], data["patches"][-n:]])}
 
 
 def share(true: Tensor) -> float:

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from steepest.problems.base import Problem, Task, Work
-from steepest_papers.li2024signgd.transformer import initial_params, logistic_loss, work
+from steepest_papers.li2024signgd.transformer import initial_params, logistic_loss, output_weights, work
 
 
 class SignalNoise(Problem):
@@ -57,6 +57,7 @@ class SignalNoise(Problem):
         params = initial_params(self.dimension, self.key_width, self.value_width, self.init_scale, generator)
         support, entries = self._noise(self.test_points, generator)
         data = {
+            "a": output_weights(self.value_width),
             "y": balanced_labels(self.samples),
             "patches": torch.cat([mu, noise]),
             "key_signs": (noise @ params["W_K"].detach().T).sign(),

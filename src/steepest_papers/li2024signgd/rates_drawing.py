@@ -1,4 +1,4 @@
-"""Accuracy, training loss and memorisation over the learning rate, and the course of training at the chosen rates."""
+"""Accuracy, training loss and memorisation over the learning rate, and the course of training where it is slowest."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FLOOR = 1e-8  # the training loss is drawn down to here
 
 
 def draw(results: Results) -> Mapping[str, Drawing]:
-    """Return what happens over rates, and over time at the most accurate rates."""
+    """Return what happens over rates, and over time at the smallest rates that fit the data."""
     return {"rates": _over_rates(results), "course": _over_time(results)}
 
 
@@ -70,7 +70,7 @@ def _over_time(results: Results) -> Drawing:
     figure, axes = canvas(1, 3, width=3.0, height=2.7)
     rows: Rows = []
     for method in ALL:
-        best = select(results, SWEEP, method, "accurate", decisive=False)
+        best = select(results, SWEEP, method, "smallest", decisive=False)
         rows += _training(axes[0, 0], best, method)
         for ax, name in zip(axes[0, 1:], ("test_loss", "test_accuracy"), strict=True):
             rows += _fresh(ax, best, method, name)

@@ -1,16 +1,17 @@
-"""Two ways to choose a learning rate, and contrasts of optimizers at the chosen ones.
+"""Three ways to choose a learning rate, and contrasts of optimizers at the chosen ones.
 
 training    smallest final training loss of the worst seed, the rule of every sweep
-accurate    among the rates at which every seed fits the training data (loss ≤ 10⁻²), the highest mean accuracy on fresh
-            samples; the smaller rate where two are equal
+smallest    the smallest rate at which every seed fits the training data (loss ≤ 10⁻²)
+accurate    of the rates that fit and are within one standard error of the highest accuracy on fresh samples, the middle one
 
-The second rule looks at the fresh samples, which favours every optimizer as far as it can be favoured. A rate at the edge
-of its grid decides nothing under either rule.
+The last rule looks at the fresh samples, which favours every optimizer as far as it can be favoured. Large rates fit in one
+update, and accuracy is flat there, so that the middle of what is as good as the best is taken. A rate at the edge of its
+grid decides nothing under any rule.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -23,7 +24,7 @@ from steepest.sweep import Search
 from steepest.verdict import Measured
 from steepest_papers.li2024signgd.measures import Measure, final_loss, last_prediction
 
-Rule = Literal["training", "accurate"]
+Rule = Literal["training", "smallest", "accurate"]
 FITTED = 1e-2
 
 
@@ -47,25 +48,34 @@ def select(results: Results, plan: str, method: Method, rule: Rule, *, decisive:
     search = sweep.searches[method.label]
     if search.best is None:
         raise NotRun(f"{method.label}: {len(search.pending)} runs are missing")
-    exponent, trouble = most_accurate(search)
+    exponent, trouble = fitting_rate(search, rule)
     if trouble and decisive:
         raise Undecided(trouble)
     return Best(method.label, exponent, tuple(search.runs(exponent)), trouble)
 
 
-def most_accurate(search: Search) -> tuple[float, str | None]:
-    """Return the exponent that the rule 'accurate' takes, and why it decides nothing, if so.
+def fitting_rate(search: Search, rule: Literal["smallest", "accurate"]) -> tuple[float, str | None]:
+    """Return the exponent that a rule takes among the rates that fit the data, and why it decides nothing, if so.
 
-    Where no rate fits the data, that is the exponent of the least training loss.
+    Where no rate fits, that is the exponent of the least training loss.
     """
     runs = {exponent: search.runs(exponent) for exponent in sorted(search.table)}
-    means = {e: accuracy(at) for e, at in runs.items() if max(final_loss(run) for run in at) <= FITTED}
-    if not means:
+    fitting = {exponent: at for exponent, at in runs.items() if max(final_loss(run) for run in at) <= FITTED}
+    if not fitting:
         return float(search.best or 0.0), f"{search.method.label}: no rate of the grid fits the training data"
-    chosen = max(means, key=lambda exponent: (means[exponent], -exponent))
+    chosen = min(fitting) if rule == "smallest" else _middle(fitting)
     if chosen in (min(runs), max(runs)):
-        return chosen, f"{search.method.label}: the most accurate rate 10^{chosen:g} is at the edge of its grid"
+        return chosen, f"{search.method.label}: the {rule} rate 10^{chosen:g} is at the edge of its grid"
     return chosen, None
+
+
+def _middle(runs: Mapping[float, Sequence[Run]]) -> float:
+    """Return the middle exponent, the lower of two, of those within one standard error of the highest mean accuracy."""
+    found = np.array([[last_prediction(run, "test_accuracy") for run in at] for at in runs.values()])
+    means = found.mean(axis=1)
+    best = found[means.argmax()]
+    good = [e for e, mean in zip(runs, means, strict=True) if mean >= best.mean() - best.std(ddof=1) / len(best) ** 0.5]
+    return good[(len(good) - 1) // 2]
 
 
 def accuracy(runs: Sequence[Run]) -> float:

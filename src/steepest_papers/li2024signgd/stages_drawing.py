@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SIGNAL, NOISE, QUERY, KEY = "#004488", "#bb5566", "#2f9e8f", "#ddaa33"
 Rows = list[dict[str, Any]]
+TICKS = (0, 2, 5, 10, 20, 50, 100, 200, 500)
+LIFT = 10  # query signals are drawn this many times larger
 SHARES = {
     "values_aligned": ("value noise follows labels", SIGNAL),
     "key_signs_kept": ("key-noise signs kept", "#999999"),
@@ -76,25 +78,24 @@ def _attention(ax: Axes, runs: Sequence[Run]) -> Rows:
         steps, logs = _feature(runs, name)
         plot_band(ax, steps, logs / np.log(10), label=label, color=colour)
         rows += [row for run, one in zip(runs, logs, strict=True) for row in _long(name, run, steps, one[:, None])]
-    ax.set(
-        title="(c) Attention leaves the signal", xlabel="update $t$", ylabel=r"$\log_{10}$ of the mean", xlim=(0, STEPS)
-    )
+    ax.set_title("(c) Attention leaves the signal", pad=14)
+    ax.set_ylabel(r"$\log_{10}$ of the mean")
     ax.legend(loc="lower left")
     return rows
 
 
 def _by_sign(ax: Axes, run: Run) -> Rows:
     rows: Rows = []
-    lines = (("query_noise", "query noise", QUERY, "-"), ("key_noise", "key noise", KEY, "-"))
-    for name, label, colour, dash in (*lines, ("query_signal", "query signal", SIGNAL, "--")):
+    lines = (("query_noise", "query noise", QUERY, 1), ("key_noise", "key noise", KEY, 1))
+    for name, label, colour, lift in (*lines, ("query_signal", f"query signal × {LIFT}", SIGNAL, LIFT)):
         steps, values = _matrix(run, "rows", name)
         positive = values[steps == CUT][0] > 0
         for part, shown in ((positive, label), (~positive, "_")):
             mean = values[:, part].mean(axis=1) if part.any() else np.full(len(steps), np.nan)
-            ax.plot(steps, mean, color=colour, linestyle=dash, label=shown)
+            ax.plot(steps, lift * mean, color=colour, label=shown)
             rows += _long(f"{name} {'+' if shown == label else '−'}", run, steps, mean[:, None])
     ax.axhline(0, color="#666666", linewidth=0.8)
-    ax.set(title=f"(d) Rows split by sign at $t = {CUT}$", xlabel="update $t$", xlim=(0, STEPS))
+    ax.set_title(f"(d) Rows split by sign at $t = {CUT}$, means", pad=14)
     ax.legend(loc="upper left", fontsize=7)
     return rows
 
@@ -107,21 +108,30 @@ def _shares(runs: Sequence[Run]) -> Drawing:
         plot_band(ax, steps, values, label=label, color=colour)
         rows += [row for run, one in zip(runs, values, strict=True) for row in _long(name, run, steps, one[:, None])]
     _mark_stages(ax, runs)
-    ax.set_xscale("symlog", linthresh=10)
-    ax.set_xticks([0, 2, 5, 10, 20, 50, 100, 200, 500], ["0", "2", "5", "10", "20", "50", "100", "200", "500"])
-    ax.minorticks_off()
-    ax.set(title="Shares of equal signs", xlabel="update $t$", ylim=(-0.02, 1.12), xlim=(0, STEPS))
+    ax.set_title("Shares of equal signs, and where stages end", pad=14)
+    ax.set_ylim(-0.02, 1.04)
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return Drawing(figure, pa.Table.from_pylist(rows))
 
 
 def _mark_stages(ax: Axes, runs: Sequence[Run]) -> None:
-    """Draw a vertical line where a stage ends, at the median over seeds."""
-    for end, name in zip(np.median([boundaries(run) for run in runs], axis=0), ("I", "II", "III"), strict=True):
+    """Draw a vertical line where a stage ends, at the median over seeds, on an axis that gives early updates room."""
+    ends = np.median([boundaries(run) for run in runs], axis=0)
+    for end, name in zip(ends, ("I", "II", "III"), strict=True):
         ax.axvline(end, color="#888888", linewidth=0.9, linestyle=":", zorder=0)
-        ax.annotate(
-            name, (end, 1), xycoords=("data", "axes fraction"), fontsize=7, color="#666666", ha="right", va="top"
-        )
+        side = 1 if end == ends.max() else -1
+        text: dict[str, Any] = {
+            "textcoords": "offset points",
+            "fontsize": 7.5,
+            "color": "#555555",
+            "ha": "left" if side > 0 else "right",
+            "va": "bottom",
+        }
+        ax.annotate(name, (end, 1), (2 * side, -1), xycoords=("data", "axes fraction"), **text)
+    ax.set_xscale("symlog", linthresh=10)
+    ax.set_xticks(TICKS, [str(t) for t in TICKS])
+    ax.minorticks_off()
+    ax.set(xlabel="update $t$", xlim=(0, STEPS))
 
 
 def _training(runs: Sequence[Run], sizes: StageSizes) -> Drawing:

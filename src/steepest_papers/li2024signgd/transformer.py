@@ -22,15 +22,19 @@ CLEAN, NOISE = 0, 1  # patches
 def initial_params(
     dimension: int, key_width: int, value_width: int, scale: float, generator: torch.Generator
 ) -> dict[str, Tensor]:
-    """Draw W_Q and W_K (m_k, d) and W_V (2, m_v, d), whose first half counts positively, from N(0, σ_0²)."""
-    shapes = {"W_Q": (key_width, dimension), "W_K": (key_width, dimension), "W_V": (2, value_width, dimension)}
+    """Draw W_Q and W_K (m_k, d) and W_V (2 m_v, d), whose first half counts positively, from N(0, σ_0²)."""
+    shapes = {"W_Q": (key_width, dimension), "W_K": (key_width, dimension), "W_V": (2 * value_width, dimension)}
     drawn = {name: scale * torch.randn(shape, generator=generator) for name, shape in shapes.items()}
     return {name: weights.requires_grad_() for name, weights in drawn.items()}
 
 
-def value_vector(at: Params) -> Tensor:
-    """Return v, shape (d,): every sample is read through it alone."""
-    return at["W_V"][0].mean(0) - at["W_V"][1].mean(0)
+def output_weights(value_width: int) -> Tensor:
+    """Return the last layer, a_r = 1/m_v for rows of W_V,+ and −1/m_v for those of W_V,−, shape (2 m_v,).
+
+    >>> output_weights(2)
+    tensor([ 0.5000,  0.5000, -0.5000, -0.5000])
+    """
+    return torch.tensor([1.0, -1.0]).repeat_interleave(value_width) / value_width
 
 
 def readings(at: Params, data: Data) -> tuple[Tensor, Tensor, Tensor]:
@@ -38,11 +42,11 @@ def readings(at: Params, data: Data) -> tuple[Tensor, Tensor, Tensor]:
 
     Args:
         at: the params.
-        data: labels y (n,) and patches (1 + n, d) or (2n, d): the clean ones divided by their labels, a single row where
-            they all agree, then the noise ones. One product reads everything.
+        data: the last layer a (2 m_v,), labels y (n,) and patches (1 + n, d) or (2n, d): the clean ones divided by their
+            labels, a single row where they all agree, then the noise ones. One product reads everything.
     """
     y, m = data["y"][:, None], len(at["W_Q"])
-    rows = data["patches"] @ torch.cat([at["W_Q"], at["W_K"], value_vector(at)[None]]).T
+    rows = data["patches"] @ torch.cat([at["W_Q"], at["W_K"], (data["a"] @ at["W_V"])[None]]).T
     clean, noise = rows[: -len(y)], rows[-len(y) :]
     read = torch.stack([y * clean, noise], dim=1)
     return read[..., :m], read[..., m:-1], read[..., -1]
