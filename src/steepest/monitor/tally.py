@@ -66,8 +66,9 @@ class Tally:
     def grow(self, num_slots: int) -> None:
         """Make room for at least this many slots, twice as many as now to be asked rarely."""
         if num_slots > self.num_slots:
-            wider = self._open.new_zeros(len(SUMS), max(num_slots, 2 * self.num_slots))
-            wider[:, : self.num_slots] = self._open
+            with torch.inference_mode(False):
+                wider = self._open.new_zeros(len(SUMS), max(num_slots, 2 * self.num_slots))
+                wider[:, : self.num_slots] = self._open
             self._open = wider
 
     def to(self, device: torch.device) -> Self:

@@ -6,7 +6,8 @@ watched run has the bits of an unwatched one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from steepest.monitor.reading import Reading
 
 MAX_GROUPS = 32_000
+MAX_UPDATES = 2**40  # of a window, which may double 20 times
 IGNORED, UNCOUNTED, OUTSIDE, _ = (-1 - reason for reason in range(len(SKIPS)))
 
 
@@ -81,12 +83,12 @@ class FrequencyMonitor:
     ) -> None:
         for name, value, most in (
             ("groups", groups, MAX_GROUPS),
-            ("every", every, None),
-            ("window", window, None),
+            ("every", every, MAX_UPDATES),
+            ("window", window, MAX_UPDATES),
             ("num_classes", num_classes, MAX_CLASSES),
         ):
-            if value is not None and not 1 <= value <= (most or value):
-                raise ValueError(f"{name} must be at least 1{f' and at most {most}' if most else ''}, got {value}")
+            if value is not None and not 1 <= value <= most:
+                raise ValueError(f"{name} must be at least 1 and at most {most}, got {value}")
         if not 0 <= label_smoothing < 1:
             raise ValueError(f"label_smoothing must lie in [0, 1), got {label_smoothing}")
         self.counts = torch.zeros(0, dtype=torch.int64)
@@ -153,39 +155,36 @@ class FrequencyMonitor:
         self._tally.advance(self.updates if step is None else step)
 
     def _ready(self, examples: Batch) -> Tally:
-        """Return the sums with room for the targets, on their device."""
+        """Return the sums with room for the targets, on an accelerator if any examples are; nothing changes if it raises."""
         y, logits = examples.targets, examples.logits
-        if logits is not None and self.num_classes is None:
-            self.num_classes = logits.shape[-1]
-        if logits is not None and logits.shape[-1] < (self.num_classes or 0):
-            raise ValueError(f"logits have {logits.shape[-1]} classes, the monitor has {self.num_classes}")
+        c = self.num_classes or (None if logits is None else logits.shape[-1])
+        if logits is not None and logits.shape[-1] < (c or 0):
+            raise ValueError(f"logits have {logits.shape[-1]} classes, the monitor has {c}")
         if y.device.type == "cpu":
-            highest = check_ids(y[y != self.ignore_index], self.num_classes or MAX_CLASSES)
-        elif self.num_classes is None:
+            highest = check_ids(y[y != self.ignore_index], c or MAX_CLASSES)
+        elif c is None:
             raise ValueError("without counts and logits the number of classes is not known here; give num_classes")
-        else:
-            highest = self.num_classes
+        self.num_classes = c
         device = torch.device("cpu") if y.device.type == "mps" else y.device  # mps has no float64
-        tally = self._tally or self._new_tally(device)
+        tally = self._tally or Tally(0 if self.by_class else self.groups, self.by_class, self.window, device)
         if self.by_class:
-            tally.grow(self.num_classes or highest)
-        return tally.to(device)
-
-    def _new_tally(self, device: torch.device) -> Tally:
-        slots = (self.num_classes or 0) if self.by_class else self.groups
-        return Tally(slots, self.by_class, self.window, device)
+            tally.grow(c or highest)
+        return tally.to(device) if tally.device.type == "cpu" else tally
 
     def _add(self, examples: Batch, tally: Tally) -> None:
-        y, logits, losses, hits = examples
-        w = None if self.class_weights is None else self.class_weights.to(y.device, torch.float64)
+        """Add examples to the sums; copies within and to an accelerator are not waited for."""
+        there: Callable[[Tensor], Tensor] = partial(
+            Tensor.to, device=tally.device, non_blocking=tally.device.type != "cpu"
+        )
+        targets, logits, losses, hits = examples
+        w = None if self.class_weights is None else there(self.class_weights).double()
+        y = there(targets)
         if logits is not None:
-            losses, hits = self._from_logits(logits, y.to(logits.device))
+            losses, hits = self._from_logits(logits, targets.to(logits.device))
         elif w is not None and losses is not None:
-            losses = losses / w[y.clamp(0, len(w) - 1)]
+            losses = there(losses) / w[y.clamp(0, len(w) - 1)]
         assert losses is not None
-        slots = self._slots(y, w).to(tally.device, non_blocking=True)
-        losses = losses.to(tally.device, non_blocking=True)
-        tally.add(slots, losses, None if hits is None else hits.to(tally.device, non_blocking=True))
+        tally.add(self._slots(y, w), there(losses), None if hits is None else there(hits))
 
     def _from_logits(self, logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return losses and hits; the class weights, which are divided out again, matter to the smoothing alone."""
@@ -326,4 +325,5 @@ def _slots(counts: Tensor, groups: int) -> Tensor:
 
 def _check_weights(w: Tensor, num_classes: int | None) -> None:
     if w.shape != (num_classes,) or not (w >= 0).all() or not w.isfinite().all():
-        raise ValueError(f"class_weights must be {num_classes} non-negative numbers, got shape {tuple(w.shape)}, {w}")
+        least = f" with minimum {float(w.min())}" if w.numel() else ""
+        raise ValueError(f"class_weights must be {num_classes} non-negative numbers, got shape {tuple(w.shape)}{least}")
