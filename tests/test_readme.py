@@ -8,9 +8,11 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[1]
 BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
@@ -18,7 +20,8 @@ BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 def test_the_experiment_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEEPEST_STORE", str(tmp_path / "store"))
-    (code, *_) = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    blocks = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    (code,) = [block for block in blocks if "Sweep(" in block]
     assert len(code.strip().splitlines()) <= 16
     (tmp_path / "experiment.py").write_text(code, encoding="utf-8")
     names = runpy.run_path(str(tmp_path / "experiment.py"))
@@ -29,6 +32,15 @@ def test_the_experiment_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.M
         assert [row["run"] for row in selected] == [run.id for run in best.runs]
         assert best.curves("group").shape == (3, 41, 10)
         assert np.allclose(best.curves()[:, -1], [row["final_loss"] for row in selected])
+
+
+def test_the_monitor_of_the_readme_watches() -> None:
+    blocks = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    (code,) = [block for block in blocks if "FrequencyMonitor(" in block]
+    given = {"class_counts": [60, 30, 10], "losses": torch.tensor([0.5, 1.5]), "targets": torch.tensor([0, 2])}
+    names: dict[str, Any] = dict(given)
+    exec(code.replace("groups=10", "groups=2"), names)
+    assert names["monitor"].read().loss[-1].tolist() == [0.5, 1.5]
 
 
 REPORT = """
