@@ -8,7 +8,6 @@ import runpy
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -34,12 +33,12 @@ def test_the_experiment_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.M
         assert np.allclose(best.curves()[:, -1], [row["final_loss"] for row in selected])
 
 
-def test_the_monitor_of_the_readme_watches() -> None:
+def test_the_monitor_of_the_readme_watches(tmp_path: Path) -> None:
     blocks = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
     (code,) = [block for block in blocks if "FrequencyMonitor(" in block]
+    (tmp_path / "watched.py").write_text(code.replace("groups=10", "groups=2"), encoding="utf-8")
     given = {"class_counts": [60, 30, 10], "losses": torch.tensor([0.5, 1.5]), "targets": torch.tensor([0, 2])}
-    names: dict[str, Any] = dict(given)
-    exec(code.replace("groups=10", "groups=2"), names)
+    names = runpy.run_path(str(tmp_path / "watched.py"), init_globals=given)
     assert names["monitor"].read().loss[-1].tolist() == [0.5, 1.5]
 
 
