@@ -137,7 +137,10 @@ def test_settings_by_scale_can_be_changed() -> None:
         (lambda: FIGURE.settings("smoke", {"m": 3}), "unknown field of Sizes 'm'"),
         (lambda: FIGURE.settings("smoke", {"n": "many"}), "Sizes.n = 'many'"),
         (lambda: PAPER.figure("oen"), "unknown figure of doe2026cubes 'oen'; did you mean one"),
-        (lambda: find_paper("kunstner2024"), "unknown paper 'kunstner2024'; did you mean kunstner2024heavytailed"),
+        (
+            lambda: find_paper("kunstner2024heavytaile"),
+            "unknown paper 'kunstner2024heavytaile'; did you mean kunstner2024heavytailed",
+        ),
     ],
 )
 def test_unknown_names_are_one_line_with_the_nearest(act: Any, text: str) -> None:

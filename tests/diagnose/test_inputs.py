@@ -55,6 +55,11 @@ def test_nothing_there():
         open_input("./nothing.txt")
 
 
+def test_a_mistyped_name_asks_no_hub():
+    with pytest.raises(UsageError, match=r"unknown data 'wikipeda'; did you mean wikipedia"):
+        open_input("wikipeda")
+
+
 def test_a_column_where_there_are_none(tmp_path):
     (tmp_path / "a.txt").write_text("one")
     with pytest.raises(UsageError, match=r"--column label: .*a.txt holds text, which has no columns"):

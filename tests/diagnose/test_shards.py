@@ -99,16 +99,16 @@ print(total.result()[0].num_samples, resource.getrusage(resource.RUSAGE_SELF).ru
 
 
 def test_a_gigabyte_is_counted_in_the_memory_of_a_sixteenth(tmp_path):
-    """The larger file takes no more than the resident pages of one more part, 64 MiB, beside the counts."""
+    """One part, 64 MiB, is mapped at a time. The shell in between starts the peak at its own instead of pytest's."""
     block = IDS[: 2**18].astype("uint16").tobytes() * (2**26 // 2**19)
     found = []
     for copies in (1, 16):
-        with (tmp_path / f"{copies}.bin").open("wb") as file:
+        with (tmp_path / "x.bin").open("wb") as file:
             for _ in range(copies):
                 file.write(block)
-        command = [sys.executable, "-c", PEAK, str(tmp_path / f"{copies}.bin")]
+        command = ["sh", "-c", '"$0" -c "$1" "$2"; exit $?', sys.executable, PEAK, str(tmp_path / "x.bin")]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         found.append([int(number) for number in done.stdout.split()])
     (small, small_peak), (large, large_peak) = found
     assert (small, large) == (2**25, 2**29)
-    assert large_peak < small_peak + 80_000
+    assert large_peak < 1.25 * small_peak

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from itertools import chain, islice
 from pathlib import Path
 from typing import Literal, Protocol
@@ -19,7 +20,7 @@ from steepest.diagnose.shards import shard_parts
 from steepest.diagnose.spans import COMPRESSED, SPAN, Span, damaged, open_stream, spans
 from steepest.diagnose.tally import Tally
 from steepest.diagnose.tokenization import Tokenization
-from steepest.errors import DataError, UsageError
+from steepest.errors import DataError, UsageError, unknown
 
 Kind = Literal["text", "labels", "ids"]
 FORMATS = {
@@ -115,7 +116,7 @@ def open_input(target: str, column: str | None = None, *, as_text: bool = False,
         dtype: of the ids in `.bin` files.
 
     Raises:
-        UsageError: an unknown column, a mixed folder, or a column where there is none.
+        UsageError: a mistyped name, an unknown column, a mixed folder, or a column where there is none.
         DataError: nothing there, or nothing that can be read.
     """
     path = Path(target).expanduser()
@@ -123,6 +124,8 @@ def open_input(target: str, column: str | None = None, *, as_text: bool = False,
         return _of_files(path, column, as_text, dtype)
     if target in REAL:
         return _of_values(target, REAL[target].kind, REAL[target].says, lambda: real_values(target))
+    if get_close_matches(target, REAL, cutoff=0.8):
+        raise unknown("data", target, REAL)
     if _like_a_path(target):
         raise DataError(f"{target} does not exist; give a file, a folder, {', '.join(REAL)}, or a dataset of the hub")
     from steepest.diagnose.hub import hub_values

@@ -12,12 +12,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from steepest.data.tokens import words
-from steepest.diagnose.tally import Tally, added, named
+from steepest.diagnose.tally import Tally, named
 from steepest.errors import DataError
 
 BLOCK = 2**20  # bytes that are counted at once
@@ -42,10 +41,10 @@ class Rule:
     lower: bool
     plain: Callable[[pa.Array], pa.Array]
 
-    def table(self, marks: bytes) -> bytes:
-        """Return the translation of bytes that lower-cases and blanks out marks."""
+    def table(self, apart: bytes) -> bytes:
+        """Return the translation of bytes that lower-cases, and blanks out the marks that are set apart."""
         low = bytes(range(256)).lower() if self.lower else bytes(range(256))
-        return bytes(32 if i in marks else low[i] for i in range(256))
+        return bytes(32 if i in apart else low[i] for i in range(256))
 
 
 RULES = {
@@ -55,7 +54,7 @@ RULES = {
 
 
 def count_words(text: bytes, rule: Rule, place: str) -> Tally:
-    """Return the counts of the words of a text that begins and ends with whole words.
+    """Return the counts of the words of a text that begins and ends with whole words; a word may be in several rows.
 
     Words that are not UTF-8 are skipped and counted; here a word is what stands between ASCII blanks.
 
@@ -71,8 +70,11 @@ def count_words(text: bytes, rule: Rule, place: str) -> Tally:
             f"{place} is binary or UTF-16: NUL at byte {where}; give plain text in UTF-8, or .bin or .npy ids"
         )
     skipped: Counter[str] = Counter()
-    counts = added([_count_block(block, rule, skipped) for block in blocks(text)])
-    return Tally(_through_the_rule(counts, rule), len(text), skipped)
+    marks: Counter[int] = Counter()
+    pieces = [_pieces(block, rule, skipped, marks) for block in blocks(text)]
+    counts = pa.chunked_array(pieces, pa.string()).value_counts()
+    plain, rest = _through_the_rule(counts.field("values"), counts.field("counts"), rule)
+    return Tally(pa.concat_tables([plain, rest, named(map(chr, marks), marks.values())]), len(text), skipped)
 
 
 def blocks(text: bytes) -> Iterator[bytes]:
@@ -86,18 +88,15 @@ def blocks(text: bytes) -> Iterator[bytes]:
         start = stop
 
 
-def _count_block(block: bytes, rule: Rule, skipped: Counter[str]) -> pa.Table:
-    """Return the counts of the pieces of a block, marks among them."""
-    marks = b"" if CAPITAL_SIGMA in block else rule.marks
+def _pieces(block: bytes, rule: Rule, skipped: Counter[str], marks: Counter[int]) -> pa.Array:
+    """Return the pieces of a block, and add up its marks."""
+    apart = b"" if CAPITAL_SIGMA in block else rule.marks
     try:
-        text = pa.array([block.translate(rule.table(marks))], pa.string())
-        text.validate(full=True)
-    except (pa.ArrowInvalid, UnicodeDecodeError):
-        return _count_block(_without_invalid(block, skipped), rule, skipped)
-    pieces = pc.ascii_split_whitespace(text).flatten().value_counts()
-    of_byte = np.bincount(np.frombuffer(block, np.uint8), minlength=256)[list(marks)]
-    found = [named(pieces.field("values").cast(pa.large_string()), pieces.field("counts"))]
-    return pa.concat_tables([*found, named(map(chr, marks), of_byte)])
+        text = pa.array([block.translate(rule.table(apart))], pa.string())
+    except pa.ArrowInvalid:
+        return _pieces(_without_invalid(block, skipped), rule, skipped, marks)
+    marks.update(block.translate(None, bytes(set(range(256)) - set(apart))))
+    return pc.ascii_split_whitespace(text).flatten()
 
 
 def _without_invalid(block: bytes, skipped: Counter[str]) -> bytes:
@@ -111,13 +110,13 @@ def _without_invalid(block: bytes, skipped: Counter[str]) -> bytes:
     return b" ".join(kept)
 
 
-def _through_the_rule(counts: pa.Table, rule: Rule) -> pa.Table:
-    """Return the counts of words from those of pieces."""
-    counts = counts.filter(pc.and_(pc.greater(counts["count"], 0), pc.not_equal(counts["name"], "")))
-    plain = rule.plain(counts["name"])
-    rest = counts.filter(pc.invert(plain))
+def _through_the_rule(pieces: pa.Array, counts: pa.Array, rule: Rule) -> tuple[pa.Table, pa.Table]:
+    """Return the counts of the pieces that are words, and those of the words in the other pieces."""
+    plain = pc.and_(rule.plain(pieces), pc.not_equal(pieces, ""))
+    others = pc.invert(plain)
     found: Counter[str] = Counter()
-    for piece, count in zip(rest["name"].to_pylist(), rest["count"].to_pylist(), strict=True):
+    for piece, count in zip(pieces.filter(others).to_pylist(), counts.filter(others).to_pylist(), strict=True):
         for word in rule.cut(piece):
             found[word] += count
-    return added([counts.filter(plain), named(found.keys(), found.values())])
+    words_as_they_are = named(pieces.filter(plain).cast(pa.large_string()), counts.filter(plain))
+    return words_as_they_are, named(found.keys(), found.values())

@@ -5,7 +5,7 @@
 
 Welch (1947); s² are the sample variances. Several intervals at once share α = 5 % (Bonferroni), so that all of them hold
 with probability 95 %. Examples are taken as independent: tokens of one text are not quite, and their intervals are
-somewhat narrower than they should be.
+somewhat narrower than they should be; so are those of a window that visits the same examples several times.
 """
 
 from __future__ import annotations

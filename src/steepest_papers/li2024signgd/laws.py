@@ -40,7 +40,7 @@ def overlap_factor(problem: SignalNoise) -> float:
     """Return E[1/√(K + 1)], by which overlapping supports slow the value noise of SignGD.
 
     >>> round(overlap_factor(SignalNoise(dimension=2000, sparsity=40)), 3)
-    0.9
+    0.899
     """
     n, p = problem.samples, problem.sparsity / (problem.dimension - 1)
     K = np.arange(n)

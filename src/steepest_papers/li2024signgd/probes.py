@@ -28,6 +28,7 @@ class Features(Probe):
         at: the numbers of updates at which it measures.
     """
 
+    @torch.no_grad()
     def measure(self, task: Task, params: Params) -> Mapping[str, np.ndarray]:
         """Return the columns."""
         y = task.data["y"][:, None]
@@ -60,6 +61,7 @@ class Rows(Probe):
         at: the numbers of updates at which it measures.
     """
 
+    @torch.no_grad()
     def measure(self, task: Task, params: Params) -> Mapping[str, np.ndarray]:
         """Return the columns."""
         queries, keys, _ = readings(params, task.data)
@@ -79,6 +81,7 @@ class ValueNoise(Probe):
         at: the numbers of updates at which it measures.
     """
 
+    @torch.no_grad()
     def measure(self, task: Task, params: Params) -> Mapping[str, np.ndarray]:
         """Return the columns."""
         _, _, values = readings(params, task.data)
@@ -96,6 +99,7 @@ class Predictions(Probe):
         at: the numbers of updates at which it measures.
     """
 
+    @torch.no_grad()
     def measure(self, task: Task, params: Params) -> Mapping[str, np.ndarray]:
         """Return the columns."""
         test = margins(params, fresh_samples(task.data))
@@ -138,7 +142,7 @@ def share(true: Tensor) -> float:
 def log_mean(logs: Tensor) -> float:
     """Return log of the mean of exp(logs), without leaving logarithms.
 
-    >>> round(log_mean(torch.tensor([-1000.0, -1000.0])), 6)
+    >>> round(log_mean(torch.tensor([-1000.0, -1000.0])), 3)
     -1000.0
     """
     return float(torch.logsumexp(logs, 0)) - math.log(len(logs))

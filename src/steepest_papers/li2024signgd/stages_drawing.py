@@ -50,14 +50,14 @@ def _dynamics(runs: Sequence[Run]) -> Drawing:
 def _key_noise(ax: Axes, run: Run) -> Rows:
     steps, values = _matrix(run, "rows", "key_noise")
     rows = _bundle(ax, steps, values, "key noise", run)
-    ax.set(title=r"(a) Key noise $\langle w_{K,r}, \xi_1\rangle$ is still there", xlabel="update $t$")
+    ax.set(title=r"(a) Key noise $\langle w_{K,r}, \xi_1\rangle$: rising, falling", xlabel="update $t$")
     return rows
 
 
 def _value_noise(ax: Axes, run: Run) -> Rows:
     steps, values = _matrix(run, "valuenoise", "value")
     rows = _bundle(ax, steps, values, "value noise", run)
-    ax.set(title=r"(b) Value noise $y_i\langle v, \xi_i\rangle$ has begun", xlabel="update $t$")
+    ax.set(title=r"(b) Value noise $y_i\langle v, \xi_i\rangle$: all rise", xlabel="update $t$")
     return rows
 
 

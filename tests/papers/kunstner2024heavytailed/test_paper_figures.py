@@ -14,7 +14,7 @@ from steepest import figures
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.experiment import Calculation, Spec
 from steepest.lab import Lab
-from steepest.machine import SECONDS_PER_LOGIT, gemm_rate
+from steepest.machine import SECONDS_PER_LOGIT, SHARE_OF_GEMM_RATE, gemm_rate
 from steepest.paper import Figure
 from steepest.problems import LastLayer
 from steepest.runner import cpu_seconds_left
@@ -96,7 +96,7 @@ def test_the_cost_of_paper_scale_is_known_without_allocating_anything() -> None:
     progress = plan.progress(lambda _: None)
     runs = len(progress.pending) + progress.expected_later
     assert runs == 8 * (5 + 5 * 3 - 3)
-    each = 1001 * (4 * n * d * c / gemm_rate() + n * c * SECONDS_PER_LOGIT)
+    each = 1001 * (4 * n * d * c / (SHARE_OF_GEMM_RATE * gemm_rate()) + n * c * SECONDS_PER_LOGIT)
     assert cpu_seconds_left([progress]) == pytest.approx(runs * each, rel=1e-3)
 
 

@@ -42,6 +42,8 @@ def test_bigrams_are_counted_within_documents(text: Bigrams, table: np.ndarray) 
     found = np.zeros((D, D))
     found[text.row, np.nonzero(table)[1]] = text.conditional
     np.testing.assert_allclose(found, target)
+    order = np.argsort(-pi, kind="stable")[: (pi > 0).sum()]
+    np.testing.assert_allclose(text.inputs[1], (pi * (target**2).sum(1))[order])
     delta, weight = text.distances
     assert (np.diff(delta) < 0).all()
     assert float(weight @ delta**2) == pytest.approx(float(pi @ (target**2).sum(1)))

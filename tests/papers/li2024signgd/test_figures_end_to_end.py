@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -126,6 +126,17 @@ def test_features_and_predictions_by_hand(tiny: Tiny) -> None:
     )
 
 
+def test_probes_say_the_same_of_a_run_alone(tiny: Tiny) -> None:
+    results = tiny("stages")
+    plan: Any = results.plans["sign"]
+    alone, stored = plan.calculations[2].execute(), results.calculations("sign")[2]
+    for table in ("features", "rows", "valuenoise", "predictions"):
+        for name in alone.tables[table].column_names:
+            early = stored.column("step", table) <= 20
+            found = alone.tables[table][name].to_numpy()[early]
+            np.testing.assert_allclose(found, stored.column(name, table)[early], rtol=1e-3, atol=1e-5)
+
+
 def test_reversed_signals_tell_signal_from_noise() -> None:
     """A network that reads the signal flips with it; one that reads the noise does not. Both are right before."""
     from steepest_papers.li2024signgd.probes import Predictions
@@ -204,7 +215,7 @@ def test_ratios_are_held_against_their_laws(tiny: Tiny) -> None:
     assert noise.ratio_error(GD, laws.gradient_ratio)(results).values == pytest.approx(expected)
 
 
-def search(table: dict[float, tuple[float, ...]]) -> Any:
+def search(table: Mapping[float, tuple[float, ...]]) -> Any:
     """A search of one optimizer: exponent → training loss, then the accuracy of each seed."""
 
     def run(loss: float, accuracy: float) -> Any:
