@@ -73,7 +73,7 @@ def test_the_numbers_of_the_reasons():
 
 def test_the_vocabulary_is_compared_from_end_to_end():
     advice = advise(case(HEAVY, "text", [SMALL, LARGE]))[2]
-    assert "BPE 500 rather than BPE 5000" in advice.says
+    assert f"{SMALL.ratio:.1f} times with BPE 500 and {LARGE.ratio:.1f} times with BPE 5000" in advice.because
     assert f"{SMALL.samples / LARGE.samples:.2f} times as many tokens" in advice.because
 
 

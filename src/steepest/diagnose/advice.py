@@ -137,7 +137,7 @@ def _vocabulary(case: Case) -> Advice:
     if len(case.vocabularies) < 2:
         return _classes(case, grows)
     small, large = case.vocabularies[0], case.vocabularies[-1]
-    says = f"A smaller vocabulary has the lighter tail: {small.name} rather than {large.name}, for longer sequences."
+    says = "Take the smallest vocabulary whose longer sequences you can afford: its tail is lighter."
     because = (
         f"The predicted ratio is {ratio_text(small.ratio)} with {small.name} and {ratio_text(large.ratio)} with {large.name}, "
         f"for {small.samples / large.samples:.2f} times as many tokens; every size keeps a tail."
