@@ -117,6 +117,8 @@ def _remarks(pi: np.ndarray, alpha: float) -> list[str]:
         remarks.append(f"one class holds {pi[0]:.0%} of the samples: it alone moves the first ε")
     return [
         *remarks,
+        "sign descent's bigram count is that of a model: a run that ends at an odd update needs up to twice as many, "
+        "at an even one far fewer",
         "both models are full batch and without inputs; read ratios, not updates, and test on your own model",
     ]
 
