@@ -61,7 +61,7 @@ def _drawings(found: Diagnosis) -> dict[str, Drawing]:
 def _render(found: Diagnosis, judged: Judged, pictures: dict[str, str], again: str, missing: str) -> str:
     loader = PrefixLoader({name: PackageLoader(f"steepest.{name}", ".") for name in ("diagnose", "report")})
     jinja = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    jinja.filters |= {"number": _number, "whole": _whole, "percent": _percent, "times": ratio_text}
+    jinja.filters |= {"number": _number, "whole": _whole, "short": short, "percent": _percent, "times": ratio_text}
     css = loader.get_source(jinja, "report/style.css")[0]
     return jinja.get_template("diagnose/page.html.j2").render(
         found=found,
@@ -81,6 +81,18 @@ def _number(value: float | None) -> str:
 
 def _whole(value: int | None) -> str:
     return "many" if value is None else f"{value:,}"
+
+
+def short(value: int) -> str:
+    """Return a count in at most six characters.
+
+    >>> short(45_889), short(913_551), short(1_341_012), short(250_000_000_000)
+    ('45,889', '914 k', '1.34 M', '250 G')
+    """
+    if value < 100_000:
+        return f"{value:,}"
+    size, unit = next((size, unit) for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")) if value >= size)
+    return f"{value / size:.3g} {unit}"
 
 
 def _percent(value: float) -> str:

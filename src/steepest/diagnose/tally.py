@@ -23,7 +23,7 @@ from steepest.diagnose.spectrum import Ints, Spectrum
 from steepest.errors import DataError
 
 SCHEMA = pa.schema([("name", pa.large_string()), ("count", pa.int64())])
-ROWS = 2**22  # names that are held in memory, about a quarter of a gigabyte of words
+ROWS = 2**21  # names that are held in memory, about 100 MB of words
 PARTITIONS = 64
 MOST_IDS = 2**26
 TOP = 10
