@@ -33,7 +33,7 @@ def test_value_and_gradients_are_autograds(
 ) -> None:
     h, W, b, y = parts(dtype)
     inputs = [h, W, b] if with_bias else [h, W]
-    w = torch.linspace(0, 2, C, dtype=dtype) if weighted else None
+    w = torch.linspace(0, 3, C, dtype=dtype) if weighted else None
     options: dict[str, Any] = {"label_smoothing": epsilon, "reduction": reduction}
     z = F.linear(h, W, b if with_bias else None)
     plain = F.cross_entropy(z.flatten(0, 1), y.flatten(), w, **options)

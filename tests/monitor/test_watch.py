@@ -126,7 +126,7 @@ def test_the_class_axis_of_images() -> None:
 @pytest.mark.parametrize("road", ["logits", "losses"])
 def test_class_weights_are_divided_out_and_smoothing_is_kept(road: str, epsilon: float) -> None:
     z, y = examples()
-    w = torch.linspace(0, 2, C)  # class 0 does not train
+    w = torch.linspace(0, 3, C)  # class 0 does not train
     trained = F.cross_entropy(z, y, w, reduction="none", label_smoothing=epsilon)
     monitor = FrequencyMonitor(COUNTS, groups=3, class_weights=w, label_smoothing=epsilon)
     monitor.update(targets=y, **{road: z if road == "logits" else trained})
@@ -181,6 +181,20 @@ def test_many_entries_are_merged_too(monkeypatch: pytest.MonkeyPatch) -> None:
         monitor.update(losses=torch.ones(8), targets=torch.arange(8))
     assert len(monitor.read().steps) <= 4
     assert monitor.read().count.sum() == 400
+
+
+def test_the_change_is_from_the_first_window_that_has_two_examples_of_a_group() -> None:
+    monitor = FrequencyMonitor([5, 1], groups=2, window=1)
+    rows = [
+        ([4.0, 6.0], [0, 0]),
+        ([1.0, 9.0], [0, 1]),
+        ([2.0, 2.5, 7.0, 8.0], [0, 0, 1, 1]),
+        ([1.0, 2.0, 3.0, 4.0], [0, 0, 1, 1]),
+    ]
+    for losses, y in rows:
+        monitor.update(losses=torch.tensor(losses), targets=torch.tensor(y))
+    assert monitor.read().change().value.tolist() == [1.5 - 5.0, 3.5 - 7.5]
+    assert np.isnan(monitor.read(last=1).change()).all()
 
 
 def test_gradient_accumulation_is_one_large_batch() -> None:
