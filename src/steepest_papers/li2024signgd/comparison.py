@@ -38,7 +38,7 @@ class ComparisonSizes(Settings):
         seeds: they draw data and initial weights.
     """
 
-    samples: Counts = (10, 20, 40, 80)
+    samples: Counts = (10, 20, 80)
     noises: Scales = (0.1, 0.2, 0.5, 1.0, 2.0)
     dimension: Annotated[int, Field(ge=2)] = 1000
     sparsity: Annotated[int, Field(ge=1)] = 20

@@ -24,7 +24,7 @@ EXAMPLES = "samples"
 PANELS: Mapping[str, tuple[Rule, str, str]] = {
     "Smallest rates that fit": ("smallest", "test_accuracy", "test accuracy"),
     "Most accurate rates": ("accurate", "test_accuracy", "test accuracy"),
-    "Smallest rates that fit ": ("smallest", "memorised", "share memorised"),
+    "Memorised, smallest rates": ("smallest", "memorised", "share memorised"),
 }
 
 

@@ -15,13 +15,12 @@ SIGNUM = Method(SignDescent, "Signum", momentum=0.9, order="signum")
 ADAM = Method(Adam, "Adam", betas=(0.9, 0.999))
 ADAM_NO_MOMENTUM = Method(Adam, "Adam (0, 0.999)", betas=(0.0, 0.999))
 ADAM_NO_MEMORY = Method(Adam, "Adam (0.9, 0)", betas=(0.9, 0.0))
-ADAM_NEITHER = Method(Adam, "Adam (0, 0)", betas=(0.0, 0.0))
 ADAM_AS_SIGN = Method(Adam, "Adam (0, 0), ε → 0", betas=(0.0, 0.0), eps=1e-30)
 GD = Method(GradientDescent, "GD")
 GD_MOMENTUM = Method(GradientDescent, "GD+m", momentum=0.9)
 
 MAIN = (SIGN, ADAM, GD)
-ALL = (SIGN, SIGNUM, ADAM, ADAM_NO_MOMENTUM, ADAM_NO_MEMORY, ADAM_NEITHER, GD, GD_MOMENTUM)
+ALL = (SIGN, SIGNUM, ADAM, ADAM_NO_MOMENTUM, ADAM_NO_MEMORY, GD, GD_MOMENTUM)
 RATES = {SIGN: 1e-3, ADAM: 1e-3, GD: 0.3}
 
 STYLES: Mapping[Method, Mapping[str, Any]] = {
@@ -30,7 +29,6 @@ STYLES: Mapping[Method, Mapping[str, Any]] = {
     ADAM: {"color": COLOURS["Adam"]},
     ADAM_NO_MOMENTUM: {"color": COLOURS["Adam"], "linestyle": "--"},
     ADAM_NO_MEMORY: {"color": COLOURS["AdamW"], "linestyle": "-."},
-    ADAM_NEITHER: {"color": "#66a3d9", "linestyle": "--"},
     GD: {"color": COLOURS["GD"], "linestyle": "--"},
     GD_MOMENTUM: {"color": COLOURS["GD"]},
 }

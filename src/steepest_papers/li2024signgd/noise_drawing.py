@@ -32,6 +32,7 @@ def draw(results: Results) -> Mapping[str, Drawing]:
 def _phase(results: Results) -> Drawing:
     """Return test error over σ_p and n for each optimizer, mean over seeds."""
     noises, counts = results.settings.noises, results.settings.samples
+    ratios = [1 / (noise * results.settings.sparsity**0.5) for noise in noises]
     figure, axes = canvas(1, len(MAIN), width=2.9, height=2.7, sharey=True)
     rows: Rows = []
     for ax, method in zip(axes[0], MAIN, strict=True):
@@ -39,9 +40,11 @@ def _phase(results: Results) -> Drawing:
         errors = {where: [1 - last_prediction(run, "test_accuracy") for run in at] for where, at in runs.items()}
         means = np.array([[np.mean(errors[n, noise]) for noise in noises] for n in counts])
         image = _heat(ax, means)
-        ax.set_xticks(range(len(noises)), [f"{noise:g}" for noise in noises])
+        ax.set_xticks(
+            range(len(noises)), [f"{noise:g}\n{ratio:.2g}" for noise, ratio in zip(noises, ratios, strict=True)]
+        )
         ax.set_yticks(range(len(counts)), [str(n) for n in counts])
-        ax.set(title=method.label, xlabel=NOISE_AXIS)
+        ax.set(title=method.label, xlabel=r"$\sigma_p$, and signal-to-noise ratio $1/(\sigma_p\sqrt{s})$")
         rows += [
             {"method": method.label, "samples": n, "noise": noise, "run": run.id, "error": error}
             for (n, noise), at in runs.items()

@@ -42,7 +42,7 @@ def _over_rates(results: Results) -> Drawing:
         for method in ALL:
             rows += _against_rate(ax, results, method, number, title)
         ax.set(xscale="log", xlabel="learning rate", title=title.capitalize())
-    axes[0, 0].set_yscale("log")
+    axes[0, 0].set(yscale="log", title=r"Training loss, from $10^{-8}$ up")
     _legend(axes)
     return Drawing(figure, pa.Table.from_pylist(rows))
 
@@ -74,7 +74,7 @@ def _over_time(results: Results) -> Drawing:
         rows += _training(axes[0, 0], best, method)
         for ax, name in zip(axes[0, 1:], ("test_loss", "test_accuracy"), strict=True):
             rows += _fresh(ax, best, method, name)
-    for ax, title in zip(axes[0], ("Training loss", "Test loss", "Test accuracy"), strict=True):
+    for ax, title in zip(axes[0], (r"Training loss, from $10^{-8}$ up", "Test loss", "Test accuracy"), strict=True):
         ax.set(xlabel="update $t$", title=title, xlim=(0, results.settings.steps))
     axes[0, 0].set(yscale="log", ylim=(FLOOR, 2))
     axes[0, 1].set(yscale="log")
