@@ -13,7 +13,7 @@ from steepest import lab as module
 from steepest.errors import UsageError
 from steepest.experiment import Calculation
 from steepest.figures import canvas, table
-from steepest.lab import Lab, parse_changes
+from steepest.lab import Lab, parse_changes, train
 from steepest.paper import Drawing, Figure, Paper, Results, Settings
 from steepest.problems.base import Work
 from steepest.store import Store
@@ -126,8 +126,16 @@ def test_the_cost_shrinks_to_nothing_as_runs_finish(tmp_path: Path) -> None:
 
 def test_figures_are_complete_when_their_own_runs_are(tmp_path: Path) -> None:
     lab = opened(tmp_path, "doe2026squares")
-    complete = [[figure.id for figure in lab.complete(step)] for step in lab.stream()]
+    complete = [[figure.id for _, figure in done] for _, done in train([lab])]
     assert complete == [[], [], [], ["one"], ["one", "two"]]
+
+
+def test_papers_of_one_store_train_together(tmp_path: Path) -> None:
+    whole = opened(tmp_path, "doe2026squares")
+    other = opened(tmp_path, changes={"n": 5})
+    done, complete = list(train([other, whole]))[-1]
+    assert [(lab is other, figure.id) for lab, figure in complete] == [(True, "one"), (False, "one"), (False, "two")]
+    assert done.done == done.expected == len(list(whole.store.all())) == 6
 
 
 def test_the_ledger_judges_every_claim(tmp_path: Path) -> None:

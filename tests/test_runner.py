@@ -119,7 +119,7 @@ def test_an_error_in_a_run_keeps_what_was_finished(store: Store) -> None:
 
 def test_a_run_that_vanishes_is_an_error_and_not_an_endless_loop(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     class Forgetful:
-        slots = 1
+        slots, ahead = 1, 0
 
         def submit(self, bundle: Any) -> None:
             self.names = [item.id for item in bundle]
@@ -136,12 +136,14 @@ def test_a_run_that_vanishes_is_an_error_and_not_an_endless_loop(store: Store, m
         run(calculations(1.0), store=store, jobs=1)
 
 
-def test_at_most_as_many_runs_are_handed_out_as_there_are_slots(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_most_as_many_runs_are_handed_out_as_there_is_room_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     waiting: list[Any] = []
     most = 0
 
     class Slow:
-        slots = 3
+        slots, ahead = 2, 1
 
         def submit(self, bundle: Any) -> None:
             nonlocal most

@@ -87,10 +87,13 @@ class Spec(Component):
 
     @cached_property
     def kinship(self) -> str:
-        """Return what runs that may train in one stack share: all but learning rate, seed and numeric options."""
-        fields = {name: value for name, value in self.fields().items() if name not in ("method", "lr", "seed")}
+        """Return what runs that may train in one stack share: all but learning rate, seed and numbers of method and problem."""
+        fields = {
+            name: value for name, value in self.fields().items() if name not in ("method", "lr", "seed", "problem")
+        }
+        problem = {name: value for name, value in describe(self.problem).items() if name not in self.problem.scalars}
         options = {name: value for name, value in self.method.options.items() if not is_numeric(value)}
-        return canonical_json([describe(fields), kind(self.method.optimizer), describe(options)])
+        return canonical_json([describe(fields), problem, kind(self.method.optimizer), describe(options)])
 
     def work(self) -> Work:
         """Return the cost of the run."""

@@ -119,7 +119,6 @@ def save(drawing: Drawing, folder: Path, name: str, footer: Sequence[str]) -> li
     for suffix, metadata in (("svg", {"Date": None}), ("pdf", {"CreationDate": None})):
         buffer = io.BytesIO()
         drawing.canvas.savefig(buffer, format=suffix, metadata=metadata)
-        drawing.canvas.set_layout_engine("none")  # laid out by the first format; once is enough
         drawing.canvas.set_layout_engine("none")  # the first layout serves both files
         written.append(_write(folder / f"{name}.{suffix}", buffer.getvalue()))
     buffer = io.BytesIO()

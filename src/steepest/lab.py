@@ -115,17 +115,7 @@ class Lab:
 
     def stream(self, jobs: int = 1, lockstep: Lockstep = "auto") -> Iterator[Step]:
         """Write the thresholds to the store, then train what is missing; yield progress."""
-        if distributed.rank() == 0:
-            self.paper.register(self.store, self.figures)
-        yield from stream(
-            [plan for plans in self.plans.values() for plan in plans.values()], self.store, jobs, lockstep
-        )
-
-    def complete(self, step: Step) -> list[Figure]:
-        """Return the figures that need no further run, as seen in a step of `stream`."""
-        parts = iter(step.progress)
-        done = {name: [not next(parts).pending for _ in plans] for name, plans in self.plans.items()}
-        return [figure for figure in self.figures if all(done[figure.id])]
+        return (step for step, _ in train([self], jobs, lockstep))
 
     def ledger(self) -> list[Verdict]:
         """Return one verdict per claim; at paper scale, claims not run whose cost exceeds a day are out of reach."""
@@ -179,6 +169,19 @@ class Lab:
         page = target or self.folder / f"{name}.html"
         with store_errors(self.folder) if target is None else nullcontext():
             return write_report(self.paper, rows, self.settings, self.scale, self.store, drawings, page)
+
+
+def train(
+    labs: Sequence[Lab], jobs: int = 1, lockstep: Lockstep = "auto"
+) -> Iterator[tuple[Step, list[tuple[Lab, Figure]]]]:
+    """Train what labs of one store lack, by the same workers; yield progress, and the figures that need no further run."""
+    for lab in labs if distributed.rank() == 0 else ():
+        lab.paper.register(lab.store, lab.figures)
+    figures = [(lab, figure) for lab in labs for figure in lab.figures]
+    plans = [(place, plan) for place, (lab, figure) in enumerate(figures) for plan in lab.plans[figure.id].values()]
+    for step in stream([plan for _, plan in plans], labs[0].store, jobs, lockstep):
+        lacking = {place for (place, _), part in zip(plans, step.progress, strict=True) if part.pending}
+        yield step, [one for place, one in enumerate(figures) if place not in lacking]
 
 
 def _settings(figure: Figure, scale: str, changes: Mapping[str, Any], *, only: bool) -> Settings:

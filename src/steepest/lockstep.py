@@ -1,4 +1,4 @@
-"""Lockstep: runs that differ in learning rate, seed or numeric hyper-parameters train as one stacked computation.
+"""Lockstep: runs that differ in learning rate, seed or numbers of method and problem train as one stacked computation.
 
 Every parameter gets a leading axis of R runs. `torch.func.vmap` stacks the loss that single runs use, and the optimizers'
 update rules broadcast over the axis, so problem and optimizer are written once. Products of small matrices, and the
@@ -25,7 +25,7 @@ from torch.optim import Optimizer
 
 from steepest.data.frequency import frequency_groups
 from steepest.experiment import Runnable, Spec, pinned_threads
-from steepest.problems.base import Params, Task
+from steepest.problems.base import Params, Problem, Task
 from steepest.record import outcome, probe_rows
 from steepest.spec import is_numeric
 from steepest.store import Outcome
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from steepest.optim._common import Descent
 
 Lockstep = Literal["auto", "always", "never"]
+Source = tuple[Problem, int]
 MOST_RUNS = 64
 STACK_BYTES = 64 * 2**20  # about what a core's share of the caches can serve
 SHARED_BYTES = 2**19  # of data; larger ones are read once for all runs, not once for each
@@ -89,20 +90,20 @@ def train_together(specs: Sequence[Spec]) -> list[tuple[Outcome, float]]:
         ValueError: an option outside its domain, as the optimizer itself would raise.
     """
     with pinned_threads(specs[0].threads):
-        tasks: dict[int, Task] = {}
+        tasks: dict[Source, Task] = {}
         for spec in specs:
-            if spec.seed not in tasks:
-                tasks[spec.seed] = _task(spec)
-            spec.method.build(tasks[spec.seed].params, spec.lr)  # checks the options
-        stacks = _stacks(specs, tasks[specs[0].seed])
+            if _source(spec) not in tasks:
+                tasks[_source(spec)] = _task(spec)
+            spec.method.build(tasks[_source(spec)].params, spec.lr)  # checks the options
+        stacks = _stacks(specs, tasks[_source(specs[0])])
         found = {spec.id: one for stack in stacks for spec, one in zip(stack, _timed(stack, tasks), strict=True)}
     return [found[spec.id] for spec in specs]
 
 
 def _stacks(specs: Sequence[Spec], task: Task) -> Iterator[Sequence[Spec]]:
     """Cut a bundle into stacks of bounded memory; runs on large data only stand beside runs on the same data."""
-    seeds = dict.fromkeys(spec.seed for spec in specs)
-    parts = [[spec for spec in specs if spec.seed == seed] for seed in seeds] if shares_data(task) else [specs]
+    sources = dict.fromkeys(map(_source, specs))
+    parts = [[spec for spec in specs if _source(spec) == one] for one in sources] if shares_data(task) else [specs]
     most = max(1, STACK_BYTES // _bytes_per_run(task))
     return (part[i : i + most] for part in parts for i in range(0, len(part), most))
 
@@ -112,10 +113,15 @@ def shares_data(task: Task) -> bool:
     return _bytes(task.data.values()) >= SHARED_BYTES
 
 
-def _timed(specs: Sequence[Spec], tasks: dict[int, Task]) -> list[tuple[Outcome, float]]:
+def _timed(specs: Sequence[Spec], tasks: dict[Source, Task]) -> list[tuple[Outcome, float]]:
     started = time.process_time()
     outcomes = Stack(specs, tasks).train()
     return [(found, (time.process_time() - started) / len(specs)) for found in outcomes]
+
+
+def _source(spec: Spec) -> Source:
+    """Return what decides a run's task."""
+    return spec.problem, spec.seed
 
 
 def _task(spec: Spec) -> Task:
@@ -139,13 +145,13 @@ class Stack:
     """Runs under way together; the leading axis of every tensor counts those that have not diverged.
 
     Args:
-        specs: R runs that agree in everything but learning rate, seed and numeric options.
-        tasks: their tasks by seed.
+        specs: R runs that agree in everything but learning rate, seed, numeric options and the problem's `scalars`.
+        tasks: their tasks by problem and seed.
     """
 
-    def __init__(self, specs: Sequence[Spec], tasks: dict[int, Task]) -> None:
+    def __init__(self, specs: Sequence[Spec], tasks: dict[Source, Task]) -> None:
         self.specs, self.spec = specs, specs[0]
-        self.tasks = [tasks[spec.seed] for spec in specs]
+        self.tasks = [tasks[_source(spec)] for spec in specs]
         first = self.tasks[0]
         self.shared = shares_data(first)
         self.loss: Callable[..., Tensor] = torch.func.vmap(first.loss, in_dims=(0, None if self.shared else 0))

@@ -17,7 +17,7 @@ from steepest.lockstep import Lockstep, bundles
 from steepest.machine import seconds
 from steepest.results import SweepResults
 from steepest.store import Run, Store, default_store
-from steepest.sweep import Calculations, Known, Plan, Progress, Sweep
+from steepest.sweep import Calculations, Known, Plan, Progress, Sweep, Trainable
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Step:
         return len(_explored(self.progress)) + sum(count for _, count in _later(self.progress))
 
 
-def stream(plans: Sequence[Plan], store: Store, jobs: int = 1, lockstep: Lockstep = "auto") -> Iterator[Step]:
+def stream(plans: Sequence[Trainable], store: Store, jobs: int = 1, lockstep: Lockstep = "auto") -> Iterator[Step]:
     """Execute what `plans` need and `store` lacks, in the order of the plans; yield at the start and as runs finish."""
     known = lookup(store)
     parts = tuple(plan.progress(known) for plan in plans)
@@ -57,7 +57,7 @@ def stream(plans: Sequence[Plan], store: Store, jobs: int = 1, lockstep: Lockste
         return
     running: dict[str, Runnable] = {}
     with executor(store, jobs, first, lockstep) as engine:
-        free = engine.slots
+        free = engine.slots + engine.ahead
         while True:
             waiting = {item.id: item for part in parts for item in part.pending if item.id not in running}
             for bundle in bundles(waiting.values(), engine.slots, lockstep)[:free]:

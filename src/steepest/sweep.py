@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Protocol
 
 from pydantic import AfterValidator, Field, PrivateAttr, SerializeAsAny
 
@@ -187,6 +187,13 @@ class Progress(NamedTuple):
     def expected_later(self) -> int:
         """Return the number of runs expected after those explored."""
         return sum(count for _, count in self.later)
+
+
+class Trainable(Protocol):
+    """A plan, or anything that `steepest.runner.stream` can train: it says what it still needs, given what is known."""
+
+    def progress(self, known: Known) -> Progress:
+        """Return what was looked at, what is needed next, and how many runs come later."""
 
 
 class Search:

@@ -27,6 +27,16 @@ def test_labels_of_a_table_are_predicted_and_drawn(cli: Callable[..., Any], tmp_
     assert (tmp_path / "drawn.csv").is_file()
 
 
+def test_a_tokenizer_counts_a_text(cli: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "corpus.txt").write_text("a A b a\nb c a\n")
+    assert ": 3 classes" in " ".join(cli("predict", str(tmp_path / "corpus.txt")).out.split())
+    assert ": 4 classes" in " ".join(
+        cli("predict", str(tmp_path / "corpus.txt"), "--tokenizer", "whitespace").out.split()
+    )
+    (tmp_path / "one.txt").write_text("a a a")
+    assert "has a single class" in cli("predict", str(tmp_path / "one.txt")).err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [

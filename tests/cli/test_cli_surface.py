@@ -32,7 +32,7 @@ SURFACE = {
     "check": WHERE | SIZES,
     "report": WHERE | SIZES | {"--output"},
     "doctor": WHERE,
-    "predict": WHERE | {"--alpha", "--classes", "--column", "--epsilon", "--output", "--tokenizer", "--vocabulary"},
+    "predict": WHERE | {"--alpha", "--classes", "--column", "--epsilon", "--output", "--tokenizer"},
     "diagnose": WHERE | {"--column", "--dtype", "--executor", "--jobs", "--output", "--sizes", "--tokenizer"},
     "compare": WHERE | {"--budget", "--jobs", "--optimizers", "--seeds", "--steps"},
     "new": set(),  # its commands are `problem` and `paper`

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import App, Group, Parameter
+from cyclopts import App, Parameter
 from cyclopts.config import Env
 
 import steepest
+from steepest.cli.compare import compare
+from steepest.cli.diagnose import diagnose
+from steepest.cli.eject import eject
+from steepest.cli.new import new
+from steepest.cli.options import COMMON, SIZES, Common, Sizes, use_cache, worker_processes
+from steepest.cli.predict import predict
 
 if TYPE_CHECKING:
     from steepest.lab import Lab
@@ -79,42 +83,13 @@ app = App(
     config=Env("STEEPEST_", command=False, show=False),
     suppress_keyboard_interrupt=False,
 )
-Scale = Literal["smoke", "quick", "laptop", "medium", "paper"]
-_PLACES = Group("Where", sort_key=2)
-JOBS_PER_CORE = 8
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Common:
-    """Options of every command."""
-
-    store: Annotated[Path | None, Parameter(group=_PLACES)] = None
-    "Folder of runs and reports [default: the platform's data folder]."
-    cache: Annotated[Path | None, Parameter(group=_PLACES)] = None
-    "Folder of downloaded texts and vocabularies [default: the platform's cache folder]."
-    paper: Annotated[tuple[Path, ...], Parameter(group=_PLACES, negative=(), show_default=False)] = ()
-    "Folder of a further paper that defines PAPER; may be repeated."
-    json: Annotated[bool, Parameter(negative=(), show_default=False)] = False
-    "Print JSON instead of tables."
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class Sizes:
-    """Which sizes."""
-
-    scale: Scale = "laptop"
-    "smoke (for tests), quick (main figures, ten minutes), laptop (all, an hour), medium (larger text), paper (its own sizes)."
-    set: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = field(default=())
-    "Replace a setting, as in --set m=8; may be repeated. `steepest show PAPER/FIGURE` lists them."
 
 
 def _labs(targets: Sequence[str], sizes: Sizes, common: Common, *, read_only: bool = True) -> list[Lab]:
     """Open the targets, or every paper."""
     from steepest.lab import Lab, parse_changes
 
-    _use_cache(common)
+    use_cache(common)
     changes = parse_changes(sizes.set)
     return [
         Lab.open(
@@ -130,11 +105,6 @@ def _targets(targets: Sequence[str], common: Common) -> list[str]:
     return list(dict.fromkeys(targets or papers(common.paper)))
 
 
-def _use_cache(common: Common) -> None:
-    if common.cache is not None:
-        os.environ["STEEPEST_CACHE"] = str(common.cache)
-
-
 def _arguments(targets: Sequence[str], sizes: Sizes, common: Common) -> list[str]:
     """Return targets and options as they are typed, for the command that is shown next."""
     options = {"--scale": [sizes.scale] if sizes.scale != "laptop" else [], "--set": sizes.set, "--paper": common.paper}
@@ -144,7 +114,7 @@ def _arguments(targets: Sequence[str], sizes: Sizes, common: Common) -> list[str
 
 
 @app.command(name="list", help_prologue=EXAMPLES["list"], sort_key=1)
-def list_(*, common: Common = Common()) -> None:
+def list_(*, common: Common = COMMON) -> None:
     """List papers with their figures and claims."""
     from steepest.cli import listing
     from steepest.paper import papers
@@ -153,7 +123,7 @@ def list_(*, common: Common = Common()) -> None:
 
 
 @app.command(help_prologue=EXAMPLES["show"], sort_key=2)
-def show(target: str, /, *, sizes: Sizes = Sizes(), common: Common = Common()) -> None:
+def show(target: str, /, *, sizes: Sizes = SIZES, common: Common = COMMON) -> None:
     """Show a paper, a figure or a run.
 
     What it says and measures, with which sizes and sweeps, and what was found.
@@ -179,11 +149,11 @@ def show(target: str, /, *, sizes: Sizes = Sizes(), common: Common = Common()) -
 @app.command(help_prologue=EXAMPLES["run"], sort_key=3)
 def run(
     *targets: str,
-    sizes: Sizes = Sizes(),
+    sizes: Sizes = SIZES,
     jobs: int | None = None,
     lockstep: Literal["auto", "always", "never"] = "auto",
     dry_run: Annotated[bool, Parameter(negative=(), show_default=False)] = False,
-    common: Common = Common(),
+    common: Common = COMMON,
 ) -> None:
     """Train what is missing, judge, draw, write the page.
 
@@ -204,7 +174,7 @@ def run(
     from steepest.cli import work
     from steepest.cli.screen import command
 
-    jobs = _jobs(jobs)
+    jobs = worker_processes(jobs)
     labs = work.opened(lambda: _labs(targets, sizes, common, read_only=dry_run), as_json=common.json)
     if dry_run:
         work.costs(labs, jobs, as_json=common.json)
@@ -214,18 +184,8 @@ def run(
         work.run(labs, jobs, lockstep, command("check", *_arguments(targets, sizes, common)), as_json=common.json)
 
 
-def _jobs(given: int | None) -> int:
-    from steepest.errors import UsageError
-    from steepest.runner import available_cores
-
-    cores = available_cores()
-    if given is not None and not 1 <= given <= JOBS_PER_CORE * cores:
-        raise UsageError(f"--jobs {given}: this machine has {cores} cores; give 1 to {JOBS_PER_CORE * cores}")
-    return given or cores
-
-
 @app.command(help_prologue=EXAMPLES["status"], sort_key=4)
-def status(*targets: str, sizes: Sizes = Sizes(), common: Common = Common()) -> None:
+def status(*targets: str, sizes: Sizes = SIZES, common: Common = COMMON) -> None:
     """Show runs done, runs expected and the time left.
 
     Parameters
@@ -236,13 +196,13 @@ def status(*targets: str, sizes: Sizes = Sizes(), common: Common = Common()) -> 
     from steepest.cli import work
 
     labs = work.opened(lambda: _labs(targets, sizes, common), as_json=common.json)
-    work.costs(labs, _jobs(None), as_json=common.json)
+    work.costs(labs, worker_processes(None), as_json=common.json)
     if not common.json:
         work.warn_of_damage(labs)
 
 
 @app.command(help_prologue=EXAMPLES["check"], sort_key=5)
-def check(*targets: str, sizes: Sizes = Sizes(), common: Common = Common()) -> int:
+def check(*targets: str, sizes: Sizes = SIZES, common: Common = COMMON) -> int:
     """Print the ledger of verdicts from the stored runs.
 
     Exits with 1 if a claim is contradicted. Trains nothing.
@@ -264,9 +224,9 @@ def check(*targets: str, sizes: Sizes = Sizes(), common: Common = Common()) -> i
 @app.command(help_prologue=EXAMPLES["report"], sort_key=6)
 def report(
     *targets: str,
-    sizes: Sizes = Sizes(),
+    sizes: Sizes = SIZES,
     output: Path | None = None,
-    common: Common = Common(),
+    common: Common = COMMON,
 ) -> None:
     """Draw what is complete and write one offline page.
 
@@ -286,33 +246,15 @@ def report(
 
 
 @app.command(help_prologue=EXAMPLES["doctor"], sort_key=7)
-def doctor(*, common: Common = Common()) -> None:
+def doctor(*, common: Common = COMMON) -> None:
     """Show versions, processor, store, cache and faults."""
     from steepest.cli.doctor import examine
 
-    _use_cache(common)
+    use_cache(common)
     examine(common.store, as_json=common.json)
 
 
 app.register_install_completion_command(help="Install completion for bash, zsh or fish.", help_prologue="")
-FURTHER = {  # in files of their own, which are loaded when used, and therefore with their help here
-    "predict": (
-        "Predict updates of gradient and sign descent.\n\nFrom class frequencies alone, in two models that are solved "
-        "exactly: the softmax of the next token, and the linear bigram model."
-    ),
-    "diagnose": (
-        "Diagnose the tail of your own data.\n\nCounts classes in a stream, fits the tail, compares with known corpora, "
-        "predicts what gradient descent loses, and says what to do and why."
-    ),
-    "compare": (
-        "Compare optimizers on your own problem.\n\nThe file is run: it defines model() and data(). Rates are searched, "
-        "and every optimizer gets the same number of runs. The same command goes on where it stopped."
-    ),
-    "new": "Write a problem file or a paper folder to start from.",
-    "eject": (
-        "Write a claim as one script without steepest.\n\nThe script trains or calculates again, gives the ledger's "
-        "number, and exits with 1 if it does not."
-    ),
-}
-for _place, (_name, _help) in enumerate(FURTHER.items(), start=8):
-    app.command(f"steepest.cli.{_name}:{_name}", name=_name, help=_help, help_prologue=EXAMPLES[_name], sort_key=_place)
+_FURTHER: tuple[Callable[..., None], ...] = (predict, diagnose, compare, new, eject)
+for _place, _command in enumerate(_FURTHER, start=8):
+    app.command(_command, help_prologue=EXAMPLES[_command.__name__], sort_key=_place)

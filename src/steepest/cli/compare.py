@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from steepest.cli.app import Common, _jobs, _use_cache
+from steepest.cli.options import COMMON, Common, use_cache, worker_processes
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from steepest.compare import Answer, Comparison
     from steepest.store import Store
-
-COMMON = Common()
 
 
 def compare(
@@ -40,8 +38,9 @@ def compare(
     problem
         A Python file, as `steepest new problem` writes it.
     optimizers
-        SGD SGD+m NormSGD NormSGD+m Sign Sign+m Signum RescaledSign AdaGrad
-        Adam AdamW Muon, or torch.optim.RMSprop; Adam@10^-2.5 fixes the rate
+        SGD SGD+m NormSGD NormSGD+m Sign Sign+m Signum
+        RescaledSign AdaGrad Adam AdamW Muon, or one like
+        torch.optim.RMSprop; Adam@10^-2.5 fixes the rate
         [default: SGD+m NormSGD+m Sign+m Adam].
     budget
         Time to spend: 90s, 10min, 2h.
@@ -62,8 +61,8 @@ def compare(
     from steepest.store import Store, default_store
 
     started = time.monotonic()
-    _use_cache(common)
-    jobs, console = _jobs(jobs), screen(stderr=common.json)
+    use_cache(common)
+    jobs, console = worker_processes(jobs), screen(stderr=common.json)
     with console.status("reading the problem and timing an update"):
         opened, store = ProblemFile.open(problem), Store(common.store or default_store())
         limit = seconds(budget)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from steepest.cli.app import Common, _jobs, _use_cache
+from steepest.cli.options import COMMON, Common, use_cache, worker_processes
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from steepest.store import Store
     from steepest.verdict import Verdict
 
-COMMON = Common()
 WORTH_A_RATE = 10  # megabytes; less is mostly start-up
 SIZES = (512, 1_024, 2_048, 4_096, 8_192, 16_384)
 
@@ -47,14 +46,16 @@ def diagnose(
     Parameters
     ----------
     data
-        Text, a folder, .jsonl, .csv, .parquet, .arrow, token ids as .bin or
-        .npy; .gz and .zst too; wikipedia, newsgroups, newsgroups-labels,
-        reuters, fashion, glyphs; or a dataset of the Hugging Face hub.
+        Text, a folder, .jsonl, .csv, .parquet, .arrow, token ids as
+        .bin or .npy; .gz and .zst too; wikipedia, newsgroups,
+        newsgroups-labels, reuters, fashion, glyphs; or a dataset of
+        the Hugging Face hub.
     column
         The column of a table [default: text, else label].
     tokenizer
-        words, whitespace, gpt2, bpe, bpe:SIZE or a tokenizer.json; with it a
-        column holds texts [default: words].
+        words, whitespace, gpt2, bpe, bpe:SIZE or a
+        tokenizer.json; with it a column holds texts
+        [default: words].
     dtype
         Type of the ids in .bin files.
     sizes
@@ -73,9 +74,9 @@ def diagnose(
     from steepest.diagnose.page import page_path, write_page
     from steepest.store import Store, default_store
 
-    _use_cache(common)
+    use_cache(common)
     _check(output, sizes)
-    jobs, console = _jobs(jobs), screen(stderr=common.json)
+    jobs, console = worker_processes(jobs), screen(stderr=common.json)
     source = open_input(data, column, as_text=tokenizer is not None, dtype=dtype)
     with console.status("reading") as status:
         how = chosen(source, tokenizer)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from steepest.cli.app import Common, Sizes, _use_cache
-
-COMMON = Common()
-SIZES = Sizes()
+from steepest.cli.options import COMMON, SIZES, Common, Sizes, use_cache
 
 
 def eject(claim: str, /, *, sizes: Sizes = SIZES, output: Path | None = None, common: Common = COMMON) -> None:
@@ -29,7 +26,7 @@ def eject(claim: str, /, *, sizes: Sizes = SIZES, output: Path | None = None, co
     from steepest.files import write_atomically
     from steepest.lab import parse_changes
 
-    _use_cache(common)
+    use_cache(common)
     target = output or Path(f"{claim.rpartition('/')[2]}.py")
     if target.exists():
         raise UsageError(f"{target}: is there already; remove it or give another --output")

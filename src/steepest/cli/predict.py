@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from steepest.cli.app import Common, _use_cache
+from steepest.cli.options import COMMON, Common, use_cache, worker_processes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from steepest.predict import Prediction
 
-COMMON = Common()
 DIGITS = 3
 
 
@@ -26,8 +25,7 @@ def predict(
     alpha: float | None = None,
     classes: int | None = None,
     column: str | None = None,
-    tokenizer: Literal["words", "bpe"] = "words",
-    vocabulary: int | None = None,
+    tokenizer: str | None = None,
     epsilon: Annotated[tuple[float, ...], Parameter(consume_multiple=True, negative=(), show_default=False)] = (),
     output: Path | None = None,
     common: Common = COMMON,
@@ -40,18 +38,18 @@ def predict(
     Parameters
     ----------
     source
-        wikipedia, newsgroups, a text file or folder, or a table (.csv,
-        .parquet, .jsonl) with --column.
+        Anything that steepest diagnose reads: text, a folder, a table,
+        token ids, wikipedia, or a dataset of the Hugging Face hub.
     alpha
         Instead of a source: frequencies ∝ k^−α, with --classes.
     classes
         Number of classes with --alpha.
     column
-        The column of a table that holds the labels.
+        The column of a table [default: text, else label].
     tokenizer
-        How text is cut.
-    vocabulary
-        Size of the vocabulary [default: all words; 4096 byte pairs].
+        words, whitespace, gpt2, bpe, bpe:SIZE or a
+        tokenizer.json; with it a column holds texts
+        [default: words].
     epsilon
         Shares of the initial loss to reach [default: 0.5 0.25 0.1 0.05 0.01].
     output
@@ -62,14 +60,14 @@ def predict(
     from steepest.predict import EPSILONS
     from steepest.predict import predict as predicted
 
-    _use_cache(common)
+    use_cache(common)
     wanted = epsilon or EPSILONS
     for value in wanted:
         if not 0 < value < 1:
             raise UsageError(
                 f"--epsilon {value}: a share of the initial loss lies between 0 and 1, as in --epsilon 0.1"
             )
-    counts = _law(alpha, classes, source) if source is None else _counts(source, column, tokenizer, vocabulary)
+    counts = _law(alpha, classes, source) if source is None else _counts(source, column, tokenizer)
     try:
         found = predicted(counts, sorted(wanted, reverse=True))
     except ValueError as error:
@@ -97,18 +95,17 @@ def _law(alpha: float | None, classes: int | None, source: str | None) -> NDArra
     return zipf(classes, alpha)
 
 
-def _counts(source: str, column: str | None, tokenizer: str, vocabulary: int | None) -> NDArray[Any]:
-    import numpy as np
+def _counts(source: str, column: str | None, tokenizer: str | None) -> NDArray[Any]:
+    """Return the class counts of an input that `diagnose` reads, the million most frequent."""
+    from steepest.diagnose.counting import count
+    from steepest.diagnose.diagnosis import chosen, tail_of
+    from steepest.diagnose.inputs import open_input
+    from steepest.diagnose.prediction import MOST_CLASSES
 
-    from steepest.data.corpora import open_corpus
-    from steepest.data.tables import label_counts
-    from steepest.data.tokens import BPE, Words, tokenize
-
-    if column is not None:
-        return label_counts(Path(source), column)
-    size = vocabulary or 4096
-    data = tokenize(open_corpus(source), BPE(size=size) if tokenizer == "bpe" else Words(size=vocabulary))
-    return np.bincount(data.ids["train"], minlength=data.num_classes)
+    data = open_input(source, column, as_text=tokenizer is not None)
+    *_, total = count(data, chosen(data, tokenizer), worker_processes(None))
+    spectrum, _ = tail_of(data, total)
+    return spectrum.head(MOST_CLASSES)
 
 
 def _as_json(found: Prediction) -> dict[str, Any]:
@@ -136,6 +133,8 @@ def _show(found: Prediction, name: str) -> None:
         table.add_row(row.model, f"{row.epsilon:.0%}", _number(row.gd), _number(row.sign), ratio)
     console.print(table)
     console.print("\nUpdates until that share of the initial loss is left; gradient descent at the step 1/L of theory.")
+    if any(row.gd is None for row in found.rows):
+        console.print("many: the count was given up; GD at larger ε shows how it grows.")
     for remark in found.remarks:
         console.print(f"· {escape(remark)}")
 

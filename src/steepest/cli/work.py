@@ -17,7 +17,7 @@ from steepest import distributed
 from steepest.cli import ledger
 from steepest.cli.screen import columns, duration, print_json, screen
 from steepest.errors import UsageError
-from steepest.lab import Cost, Lab
+from steepest.lab import Cost, Lab, train
 from steepest.lockstep import Lockstep
 from steepest.runner import Step
 
@@ -50,12 +50,10 @@ def run(labs: Sequence[Lab], jobs: int, lockstep: Lockstep, check_again: str, *,
     Of several processes that `torchrun` has started the first does all this, and the others train with it.
     """
     if distributed.rank() > 0:
-        for lab in labs:
-            deque(lab.stream(jobs, lockstep), maxlen=0)
+        deque(train(labs, jobs, lockstep), maxlen=0)
         return
     console = screen(stderr=as_json)
-    for lab in labs:
-        _train(console, lab, jobs, lockstep)
+    _train(console, labs, jobs, lockstep)
     ledgers = [lab.ledger() for lab in labs]
     pages = [lab.report(ledger=rows) for lab, rows in zip(labs, ledgers, strict=True)]
     rows = [row for rows in ledgers for row in rows]
@@ -65,17 +63,18 @@ def run(labs: Sequence[Lab], jobs: int, lockstep: Lockstep, check_again: str, *,
     console.print(f"The ledger again: {escape(check_again)}", soft_wrap=True)
 
 
-def _train(console: Console, lab: Lab, jobs: int, lockstep: Lockstep) -> None:
-    needed = [lab.cost(figure) for figure in lab.figures]
-    if any(cost.done < cost.expected for cost in needed):
-        _print_costs(console, lab, needed, jobs)
-    undrawn = list(lab.figures)
+def _train(console: Console, labs: Sequence[Lab], jobs: int, lockstep: Lockstep) -> None:
+    for lab in labs:
+        needed = [lab.cost(figure) for figure in lab.figures]
+        if any(cost.done < cost.expected for cost in needed):
+            _print_costs(console, lab, needed, jobs)
+    drawn: set[tuple[int, str]] = set()
     with Display(console, jobs) as display:
-        for step in lab.stream(jobs, lockstep):
+        for step, complete in train(labs, jobs, lockstep):
             display.update(step)
-            for figure in lab.complete(step):
-                if figure in undrawn:
-                    undrawn.remove(figure)
+            for lab, figure in complete:
+                if (id(lab), figure.id) not in drawn:
+                    drawn.add((id(lab), figure.id))
                     for path in lab.draw(figure).values():
                         display.say(f"{figure.id}: {path}")
 

@@ -14,9 +14,8 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
-from steepest import sweep as plans
 from steepest.compare.contenders import Contender
 from steepest.compare.plan import LEAST_ROUNDS, PROBE_SHARE, PROBES, RATES, Plan
 from steepest.compare.problem_file import ProblemFile
@@ -108,7 +107,7 @@ class Comparison:
 
     def train(self, store: Store, jobs: int, deadline: float) -> Iterator[Step]:
         """Train what the store lacks, up to a time of `time.monotonic()`; yield progress."""
-        for step in stream([cast(plans.Plan, self)], store, jobs):
+        for step in stream([self], store, jobs):
             yield step
             if time.monotonic() > deadline:
                 return

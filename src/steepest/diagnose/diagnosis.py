@@ -138,8 +138,8 @@ def chosen(source: Input, tokenizer: str | None) -> Tokenization | None:
     return None
 
 
-def examined(source: Input, how: Tokenization | None, total: Total, sizes: Sequence[int] = SIZES) -> Diagnosis:
-    """Return the diagnosis of an input that was counted.
+def tail_of(source: Input, total: Total) -> tuple[Spectrum, list[tuple[str, int]]]:
+    """Return the spectrum of an input that was counted, and its most frequent classes.
 
     Raises:
         DataError: fewer than two classes.
@@ -151,6 +151,16 @@ def examined(source: Input, how: Tokenization | None, total: Total, sizes: Seque
         raise DataError(
             f"{source.name} has {found}{f' ({left_out} skipped)' * bool(left_out)}; a tail needs two or more"
         )
+    return spectrum, top
+
+
+def examined(source: Input, how: Tokenization | None, total: Total, sizes: Sequence[int] = SIZES) -> Diagnosis:
+    """Return the diagnosis of an input that was counted.
+
+    Raises:
+        DataError: fewer than two classes.
+    """
+    spectrum, top = tail_of(source, total)
     unit = source.kind if how is None else how.name
     summary = Summary.of(f"{source.name}, {unit}", source.kind, spectrum)
     texts = source.sample() if how is not None and sizes else []

@@ -30,9 +30,11 @@ class Executor(Protocol):
 
     Attributes:
         slots: how many bundles it works on at once.
+        ahead: how many more it holds ready, so that no worker waits while the caller draws.
     """
 
     slots: int
+    ahead: int
 
     def submit(self, bundle: Bundle) -> None:
         """Start, or queue, a runnable, or several that train together."""
@@ -44,7 +46,7 @@ class Executor(Protocol):
 class Inline:
     """Runs in this process, one at a time."""
 
-    slots = 1
+    slots, ahead = 1, 0
 
     def __init__(self, store: Store, lockstep: Lockstep) -> None:
         self._store, self._lockstep = store, lockstep
@@ -66,13 +68,13 @@ class Processes:
     def __init__(self, store: Store, jobs: int, lockstep: Lockstep) -> None:
         from loky import ProcessPoolExecutor
 
-        self.slots = jobs
+        self.slots = self.ahead = jobs
         self._root, self._lockstep = store.root, lockstep
         self._pool = ProcessPoolExecutor(jobs, timeout=60, initializer=_prepare_worker, initargs=(os.getpid(),))
         self._running: set[Future[list[str]]] = set()
 
     def submit(self, bundle: Bundle) -> None:
-        """Hand a bundle to a free worker."""
+        """Hand a bundle to the next free worker."""
         descriptions = [item.description() for item in bundle]
         self._running.add(self._pool.submit(_execute, self._root, bundle, descriptions, self._lockstep))
 

@@ -177,11 +177,14 @@ class Problem(Component):
 
     Attributes:
         lockstep: whether runs may train as one stacked computation (`steepest.lockstep`). It takes a `Task.loss` that
-            reads what depends on the seed from its arguments alone, that `torch.func.vmap` can stack, and tasks that
-            agree in all shapes.
+            reads what depends on the seed, or on `scalars`, from its arguments alone, that `torch.func.vmap` can stack, and
+            tasks that agree in all shapes.
+        scalars: fields that change numbers of the task but no shape and no line of the loss; runs that differ in them may
+            share a stack.
     """
 
     lockstep: ClassVar[bool] = False
+    scalars: ClassVar[tuple[str, ...]] = ()
 
     def setup(self, seed: int) -> Task:
         """Return the task; `seed` draws the data (where it is random) and then the initial params."""

@@ -38,6 +38,7 @@ class DigitPatches(Problem):
     """
 
     lockstep: ClassVar[bool] = True
+    scalars: ClassVar[tuple[str, ...]] = ("noise", "init_scale")
 
     digits: Digits = Digits(size=14)
     classes: tuple[Digit, Digit] = (0, 1)

@@ -33,6 +33,7 @@ class SignalNoise(Problem):
     """
 
     lockstep: ClassVar[bool] = True
+    scalars: ClassVar[tuple[str, ...]] = ("noise", "init_scale")
 
     samples: Annotated[int, Field(ge=2, multiple_of=2)] = 20
     dimension: Annotated[int, Field(ge=2)] = 1000

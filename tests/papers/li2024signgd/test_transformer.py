@@ -100,6 +100,21 @@ def test_runs_train_the_same_in_a_stack_and_alone(method: Method) -> None:
         np.testing.assert_allclose(found.tables["curves"]["loss"], spec.execute().tables["curves"]["loss"], rtol=1e-5)
 
 
+def test_a_run_beside_runs_on_other_noise_has_the_bits_that_it_has_alone() -> None:
+    problems = [
+        PROBLEM.changed(noise=noise, init_scale=scale) for noise, scale in ((0.1, 0.02), (2.0, 0.02), (2.0, 0.1))
+    ]
+    specs = [Spec(problem=problem, method=GD, lr=1e-2, steps=9, seed=s) for problem in problems for s in (0, 1)]
+    assert len({spec.kinship for spec in specs}) == 1
+    assert Spec(problem=PROBLEM.changed(samples=8), method=GD, lr=1e-2, steps=9).kinship != specs[0].kinship
+    finals = set()
+    for spec, (found, _) in zip(specs, train_together(specs), strict=True):
+        ((alone, _),) = train_together([spec])
+        assert found.tables["curves"].equals(alone.tables["curves"])
+        finals.add(found.facts["final_loss"])
+    assert len(finals) == len(specs)
+
+
 def test_adam_without_memory_takes_the_same_path_as_sign_descent() -> None:
     sign, adam = (
         Spec(problem=PROBLEM, method=m, lr=1e-3, steps=100, seed=2).execute().tables["curves"]["loss"].to_numpy()
