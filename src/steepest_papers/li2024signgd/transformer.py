@@ -60,8 +60,11 @@ def network(at: Params, data: Data) -> Tensor:
 
 
 def logistic_loss(at: Params, data: Data) -> Tensor:
-    """Return ℓ_i = log(1 + exp(−y_i f(X_i))) of the samples of `data`, shape (n,)."""
-    return F.softplus(-data["y"] * network(at, data))
+    """Return ℓ_i = log(1 + exp(−y_i f(X_i))) of the samples of `data`, shape (n,).
+
+    softplus would round by the place of i in the vector; this kernel does not.
+    """
+    return -F.logsigmoid(data["y"] * network(at, data))
 
 
 def work(rows: int, dimension: int, key_width: int, value_width: int) -> Work:

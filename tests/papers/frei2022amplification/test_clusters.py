@@ -114,3 +114,12 @@ def test_the_network_is_homogeneous_in_its_first_layer() -> None:
 def test_fields_are_checked(field: str, value: object) -> None:
     with pytest.raises(UsageError, match=rf"XORClusters.{field} = {value!r}"):
         SMALL.changed(**{field: value})
+
+
+def test_a_run_beside_runs_on_other_noise_has_the_bits_that_it_has_alone() -> None:
+    problems = [SMALL.changed(noise=noise, flip_rate=rate) for noise in (0.1, 0.3) for rate in (0.0, 0.2)]
+    specs = [Spec(problem=problem, method=Method(GradientDescent), lr=0.1, steps=9) for problem in problems]
+    assert len({spec.kinship for spec in specs}) == 1
+    for spec, (found, _) in zip(specs, train_together(specs), strict=True):
+        ((alone, _),) = train_together([spec])
+        assert found.tables["curves"].equals(alone.tables["curves"])
