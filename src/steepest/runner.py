@@ -70,9 +70,18 @@ def stream(plans: Sequence[Trainable], store: Store, jobs: int = 1, lockstep: Lo
             free += 1
             estimated += sum(seconds(running.pop(run.id).work()) for run in finished)
             measured += sum(run.seconds for run in finished)
-            pairs = zip(plans, parts, strict=True)
-            parts = tuple(plan.progress(known) if part.pending else part for plan, part in pairs)
+            parts = _refreshed(plans, parts, known, {run.id for run in finished})
             yield Step(finished[-1], parts, cpu_seconds_left(parts) * measured / estimated)
+
+
+def _refreshed(
+    plans: Sequence[Trainable], parts: Sequence[Progress], known: Known, finished: set[str]
+) -> tuple[Progress, ...]:
+    """Ask those plans again that waited for finished runs, and the first that waits at all: others may fill the store too."""
+    first = next((place for place, part in enumerate(parts) if part.pending), None)
+    stale = {place for place, part in enumerate(parts) if any(item.id in finished for item in part.pending)} | {first}
+    pairs = zip(plans, parts, strict=True)
+    return tuple(plan.progress(known) if place in stale else part for place, (plan, part) in enumerate(pairs))
 
 
 def _stored(store: Store, name: str) -> Run:

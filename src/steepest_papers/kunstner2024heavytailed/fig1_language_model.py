@@ -243,7 +243,7 @@ FIGURE = Figure(
     ),
     scales={
         "smoke": Fig1Sizes(classes=300, width=8, depth=1, heads=2, windows=60, per_update=20, steps=6, held_out=10),
-        "quick": Fig1Sizes(classes=1024, width=64, depth=1, heads=2, all_optimizers=False),
+        "quick": Fig1Sizes(classes=512, width=64, depth=1, heads=2, all_optimizers=False),
         "laptop": Fig1Sizes(classes=1024, width=64, depth=1, heads=2),
         "medium": Fig1Sizes(classes=4096, width=128, depth=2, heads=4, corpus="newsgroups", held_out=300),
         "paper": Fig1Sizes(

@@ -117,7 +117,7 @@ def plans(sizes: TextSizes) -> dict[str, Plan]:
         plan_name(kind, size): Calculations(
             (
                 Calculation(
-                    measured, {"corpus": corpus, "vocabulary": sizes.vocabulary(kind, size)}, version=2, takes=1.0
+                    measured, {"corpus": corpus, "vocabulary": sizes.vocabulary(kind, size)}, version=2, takes=3.0
                 ),
             )
         )

@@ -59,7 +59,7 @@ class LogisticSizes(Settings):
 
 def plans(sizes: LogisticSizes) -> dict[str, Plan]:
     """Return counts and distances per reference and size, and the curvature of random distributions."""
-    random = [Calculation(curvature, {"draws": sizes.draws}, seed, takes=3.0) for seed in SEEDS]
+    random = [Calculation(curvature, {"draws": sizes.draws}, seed, takes=0.8) for seed in SEEDS]
     found: dict[str, Plan] = {name: Calculations(tuple(_counts(sizes, name))) for name in REFERENCES}
     return found | {"curvature": Calculations(tuple(random))}
 
@@ -67,7 +67,7 @@ def plans(sizes: LogisticSizes) -> dict[str, Plan]:
 def _counts(sizes: LogisticSizes, reference: str) -> Iterator[Calculation]:
     for d in sizes.sizes:
         options = {"num_classes": d, "reference": reference, "most": sizes.most, "budget": sizes.budget}
-        yield Calculation(counts, options, takes=0.5 + 5e-4 * d)
+        yield Calculation(counts, options, takes=0.2 + 1.2e-4 * d)
 
 
 def counts(num_classes: int, reference: str, most: int, budget: float) -> dict[str, float | None]:

@@ -66,7 +66,7 @@ def plans(sizes: ConstantSizes) -> dict[str, Plan]:
 
 
 def _seeded(function: Any, options: Mapping[str, Any]) -> Calculations:
-    return Calculations(tuple(Calculation(function, options, seed, takes=3.0) for seed in SEEDS))
+    return Calculations(tuple(Calculation(function, options, seed, takes=0.5) for seed in SEEDS))
 
 
 def curvature(draws: int, seed: int) -> tuple[dict[str, float], dict[str, pa.Table]]:

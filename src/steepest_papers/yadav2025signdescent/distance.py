@@ -53,7 +53,7 @@ class DistanceSizes(Settings):
 def plans(sizes: DistanceSizes) -> dict[str, Plan]:
     """Return distances and radii, exact numbers."""
     distances = Calculation(complexities, {"sizes": sizes.sizes, "exponent": 1.0})
-    travelled = Calculation(radii, {"sizes": sizes.radii, "exponent": 1.0, "fraction": FRACTION}, takes=6.0)
+    travelled = Calculation(radii, {"sizes": sizes.radii, "exponent": 1.0, "fraction": FRACTION}, takes=1.5)
     return {"complexities": Calculations((distances,)), "radii": Calculations((travelled,))}
 
 

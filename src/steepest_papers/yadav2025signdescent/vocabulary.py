@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ZIPF = 1.0
-SECONDS_PER_LOGIT = 2e-8
+SECONDS_PER_LOGIT = 7e-9
 
 
 class VocabularySizes(Settings):
