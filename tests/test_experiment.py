@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from steepest import optim
 from steepest.data.corpus import TextFiles
@@ -154,6 +155,18 @@ def test_threads_are_pinned_and_put_back() -> None:
     with pytest.raises(ZeroDivisionError), pinned_threads(before + 1):
         raise ZeroDivisionError
     assert torch.get_num_threads() == before
+
+
+def blas_threads() -> set[int]:
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+def test_a_calculation_has_one_thread_of_blas() -> None:
+    with threadpool_limits(2, user_api="blas"):
+        assert blas_threads() == {2}
+        outcome = Calculation(lambda: {"threads": max(blas_threads())}).execute()
+        assert blas_threads() == {2}
+    assert outcome.facts == {"threads": 1}
 
 
 def doubled(x: float, seed: int = 0) -> dict[str, float]:

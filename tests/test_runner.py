@@ -164,6 +164,32 @@ def test_at_most_as_many_runs_are_handed_out_as_there_is_room_for(
     assert most == 3
 
 
+def test_what_others_store_meanwhile_is_not_trained_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = calculations(*map(float, range(4)))
+    trained: list[str] = []
+
+    class Joined:
+        slots, ahead = 1, 0
+
+        def submit(self, bundle: Any) -> None:
+            (self.item,) = bundle
+
+        def next_finished(self) -> list[str]:
+            trained.append(self.item.id)
+            others = plan.calculations[2:] if len(trained) == 1 else ()
+            for item in (self.item, *others):
+                execute_into(store, (item,), [item.description()])
+            return [self.item.id]
+
+    @contextmanager
+    def joined(store: Store, jobs: int, example: Any, lockstep: str) -> Any:
+        yield Joined()
+
+    monkeypatch.setattr(runner, "executor", joined)
+    assert len(run(plan, store=store, jobs=1)) == 4
+    assert trained == [item.id for item in plan.calculations[:2]]
+
+
 def test_the_cost_of_plans_counts_shared_runs_once() -> None:
     first, second = calculations(1.0, 2.0), calculations(2.0, 3.0)
     each = seconds(first.calculations[0].work())

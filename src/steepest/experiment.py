@@ -172,11 +172,17 @@ Runnable = Spec | Calculation
 
 @contextmanager
 def pinned_threads(count: int) -> Iterator[None]:
-    """Run with `count` torch threads and put the former number back."""
+    """Run with `count` threads of torch and of numpy's BLAS, and put the former numbers back.
+
+    Workers whose BLAS takes every core wait for each other, up to ten times longer, and sums depend on the number of threads.
+    """
+    from threadpoolctl import threadpool_limits
+
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
-        yield
+        with threadpool_limits(count, user_api="blas"):
+            yield
     finally:
         torch.set_num_threads(before)
 

@@ -90,7 +90,7 @@ def fit_tail(spectrum: Spectrum) -> TailFit | None:
     counts = _largest(spectrum)
     if len(counts) < FEWEST_CLASSES or len(np.unique(counts)) < FEWEST_SIZES:
         return None
-    import powerlaw  # type: ignore[import-untyped]
+    import powerlaw
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # of sizes n_min that are tried and dropped
