@@ -20,6 +20,7 @@ from steepest.diagnose.spectrum import Spectrum
 from steepest.diagnose.tally import IdCounts, NameCounts, Tally
 from steepest.diagnose.tokenization import Tokenization
 from steepest.errors import UsageError
+from steepest.workers import worker_pool
 
 ExecutorName = Literal["local", "ray"]
 WORTH_A_PROCESS = 2**27  # bytes below which starting processes takes longer than counting
@@ -90,9 +91,7 @@ def _here(parts: Iterator[Part], how: Tokenization | None) -> Iterator[Tally]:
 
 
 def _in_processes(parts: Iterator[Part], how: Tokenization | None, jobs: int) -> Iterator[Tally]:
-    from loky import ProcessPoolExecutor
-
-    pool = ProcessPoolExecutor(jobs, timeout=60, initializer=_prepare_worker)
+    pool = worker_pool(jobs, _prepare_worker)
     try:
         running = {pool.submit(_count, part, how) for part in islice(parts, 2 * jobs)}
         while running:

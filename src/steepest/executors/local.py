@@ -1,7 +1,4 @@
-"""Local worker processes, one thread each.
-
-loky's workers need no `if __name__ == "__main__"` in the caller's script and accept problems defined in a notebook.
-"""
+"""Runs in this process, or in local worker processes of one thread each."""
 
 from __future__ import annotations
 
@@ -21,6 +18,7 @@ from steepest.experiment import Runnable, Spec
 from steepest.lockstep import Lockstep, stackable, train_together
 from steepest.spec import identity
 from steepest.store import Outcome, Store
+from steepest.workers import worker_pool
 
 Bundle = tuple[Runnable, ...]
 
@@ -66,11 +64,9 @@ class Processes:
     """Runs in `jobs` worker processes."""
 
     def __init__(self, store: Store, jobs: int, lockstep: Lockstep) -> None:
-        from loky import ProcessPoolExecutor
-
         self.slots = self.ahead = jobs
         self._root, self._lockstep = store.root, lockstep
-        self._pool = ProcessPoolExecutor(jobs, timeout=60, initializer=_prepare_worker, initargs=(os.getpid(),))
+        self._pool = worker_pool(jobs, _prepare_worker, os.getpid())
         self._running: set[Future[list[str]]] = set()
 
     def submit(self, bundle: Bundle) -> None:
