@@ -24,15 +24,15 @@ MARKS: Mapping[State, str] = {
 MARK_WIDTH = len("✘ contradicted")
 
 
-def show(rows: Sequence[Verdict], run_again: str, *, as_json: bool) -> None:
-    """Print the ledger, its summary and, where runs are missing, the command that trains them."""
+def show(rows: Sequence[Verdict], run_again: str = "", *, as_json: bool) -> None:
+    """Print the ledger, its summary and, where runs are missing, the command that trains them, if one is given."""
     if as_json:
         print_json([row.as_json() for row in rows])
         return
     console = screen()
     table(console, rows)
     console.print(f"\n[bold]{summary(rows)}[/]")
-    if any(row.verdict == "not run" for row in rows):
+    if run_again and any(row.verdict == "not run" for row in rows):
         console.print(f"Train what is missing: {escape(run_again)}", soft_wrap=True)
 
 

@@ -57,7 +57,7 @@ def run(labs: Sequence[Lab], jobs: int, lockstep: Lockstep, check_again: str, *,
     ledgers = [lab.ledger() for lab in labs]
     pages = [lab.report(ledger=rows) for lab, rows in zip(labs, ledgers, strict=True)]
     rows = [row for rows in ledgers for row in rows]
-    ledger.show(rows, check_again, as_json=as_json)
+    ledger.show(rows, as_json=as_json)
     for page in dict.fromkeys(pages):
         console.print(f"The page: [link={page.as_uri()}]{escape(str(page))}[/link]", soft_wrap=True)
     console.print(f"The ledger again: {escape(check_again)}", soft_wrap=True)
