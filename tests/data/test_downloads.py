@@ -114,6 +114,7 @@ def test_tampered_oversized_absent_and_altered_members_of_archives_are_refused(k
         ("deb", ar({"data.tar.xz": b"not xz"})),
         ("deb", ARCHIVES["deb"][1][:-200]),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",  # bytes hold the time at which they were packed
 )
 def test_damaged_archives_are_one_line_each(kind, data, tmp_path):
     artefact, path = put(tmp_path, kind, data)
