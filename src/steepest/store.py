@@ -41,6 +41,7 @@ MARKER = {"format": "steepest store", "version": 1}
 RUN_NAME = re.compile(r"[0-9a-f]{20}")
 TEMPORARY_NAME = re.compile(r"(\..+)\.(\d+)\.[0-9a-f]{8}")
 STALE_SECONDS = 24 * 3600
+ATTEMPTS, PAUSE = 50, 0.02  # seconds; to publish a run that others heal at the same time
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,17 @@ class Run:
         return data
 
 
+def _rename_where_free(folder: Path, target: Path) -> bool:
+    """Rename a folder, unless there is something at the target; return whether it was renamed."""
+    try:
+        os.rename(folder, target)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return False
+    return True
+
+
 def _mend(folder: Path) -> str:
     return f"delete {folder} and repeat the command to train it again"
 
@@ -183,13 +195,9 @@ class Store:
                     "seconds": round(seconds, 4),
                 }
                 write_synced(temporary / "result.json", _json(result | {"digest": _seal(result)}))
-                self._publish(temporary, self.runs / identity)
+                return self._published(temporary, self.runs / identity)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
-        run = self.get(identity)
-        if run is None:
-            raise StoreError(f"run {identity} cannot be read back; {_mend(self.runs / identity)}")
-        return run
 
     def checkpoint(self, identity: str) -> Path:
         """Return the file that keeps the state of a run under way."""
@@ -208,17 +216,27 @@ class Store:
         lines = path.read_bytes().split(b"\n") if path.exists() else []
         return [record for line in lines if (record := _parsed(line)) is not None]
 
-    def _publish(self, temporary: Path, target: Path) -> None:
+    def _published(self, temporary: Path, target: Path) -> Run:
+        """Move a written run to its place, and read it back; among many writers of one run the first that is whole stays."""
         sync_folder(temporary)
-        if target.exists() and self._load(target) is None:
-            with suppress(FileNotFoundError):  # another process was faster
-                os.replace(target, self.root / f"damaged-{target.name}-{uuid.uuid4().hex[:8]}")
-        try:
-            os.rename(temporary, target)
-        except OSError as error:
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
-        sync_folder(self.runs)
+        for _ in range(ATTEMPTS):
+            if target.exists() and self._load(target) is None:
+                self._set_aside(target)
+            if temporary.exists():  # else it is published, and another writer may have it in hand
+                _rename_where_free(temporary, target)
+            sync_folder(self.runs)
+            if run := self.get(target.name):
+                return run
+            time.sleep(PAUSE)  # another writer is about to replace what it took for damaged
+        raise StoreError(f"run {target.name} cannot be read back; {_mend(target)}")
+
+    def _set_aside(self, target: Path) -> None:
+        """Move a damaged run out of the way; put it back if another writer has healed it meanwhile."""
+        aside = self.root / f"damaged-{target.name}-{uuid.uuid4().hex[:8]}"
+        with suppress(FileNotFoundError):  # another writer was faster
+            os.replace(target, aside)
+            if self._load(aside) is not None and not _rename_where_free(aside, target):
+                shutil.rmtree(aside, ignore_errors=True)
 
     def _load(self, folder: Path) -> Run | None:
         try:
