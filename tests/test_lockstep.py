@@ -105,7 +105,7 @@ def test_a_run_that_diverges_leaves_and_touches_no_other() -> None:
 
 def test_a_stack_shrinks_as_runs_diverge() -> None:
     specs = [Spec(problem=LINEAR, method=Method(GradientDescent, momentum=0.9), lr=lr, steps=30) for lr in (1e-3, 1e38)]
-    stack = Stack(specs, {(LINEAR, 0): LINEAR.setup(0)})
+    stack = Stack(specs, {(0,): LINEAR.setup(0)})
     stack.train()
     assert stack.active.tolist() == [0]
     assert {name: len(p) for name, p in stack.params.items()} == {"W": 1, "b": 1}

@@ -25,7 +25,7 @@ from torch.optim import Optimizer
 
 from steepest.data.frequency import frequency_groups
 from steepest.experiment import Runnable, Spec, pinned_threads
-from steepest.problems.base import Params, Problem, Task
+from steepest.problems.base import Params, Task
 from steepest.record import outcome, probe_rows
 from steepest.spec import is_numeric
 from steepest.store import Outcome
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from steepest.optim._common import Descent
 
 Lockstep = Literal["auto", "always", "never"]
-Source = tuple[Problem, int]
+Source = tuple[Any, ...]
 MOST_RUNS = 64
 STACK_BYTES = 64 * 2**20  # about what a core's share of the caches can serve
 SHARED_BYTES = 2**19  # of data; larger ones are read once for all runs, not once for each
@@ -120,8 +120,8 @@ def _timed(specs: Sequence[Spec], tasks: dict[Source, Task]) -> list[tuple[Outco
 
 
 def _source(spec: Spec) -> Source:
-    """Return what decides a run's task."""
-    return spec.problem, spec.seed
+    """Return what tells the tasks of one bundle apart."""
+    return (*(getattr(spec.problem, name) for name in spec.problem.scalars), spec.seed)
 
 
 def _task(spec: Spec) -> Task:
@@ -146,7 +146,7 @@ class Stack:
 
     Args:
         specs: R runs that agree in everything but learning rate, seed, numeric options and the problem's `scalars`.
-        tasks: their tasks by problem and seed.
+        tasks: their tasks by the problem's `scalars` and the seed.
     """
 
     def __init__(self, specs: Sequence[Spec], tasks: dict[Source, Task]) -> None:
