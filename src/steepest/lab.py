@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -173,15 +173,16 @@ class Lab:
 
 def train(
     labs: Sequence[Lab], jobs: int = 1, lockstep: Lockstep = "auto"
-) -> Iterator[tuple[Step, list[tuple[Lab, Figure]]]]:
+) -> Generator[tuple[Step, list[tuple[Lab, Figure]]], None, None]:
     """Train what labs of one store lack, by the same workers; yield progress, and the figures that need no further run."""
     for lab in labs if distributed.rank() == 0 else ():
         lab.paper.register(lab.store, lab.figures)
     figures = [(lab, figure) for lab in labs for figure in lab.figures]
     plans = [(place, plan) for place, (lab, figure) in enumerate(figures) for plan in lab.plans[figure.id].values()]
-    for step in stream([plan for _, plan in plans], labs[0].store, jobs, lockstep):
-        lacking = {place for (place, _), part in zip(plans, step.progress, strict=True) if part.pending}
-        yield step, [one for place, one in enumerate(figures) if place not in lacking]
+    with closing(stream([plan for _, plan in plans], labs[0].store, jobs, lockstep)) as steps:
+        for step in steps:
+            lacking = {place for (place, _), part in zip(plans, step.progress, strict=True) if part.pending}
+            yield step, [one for place, one in enumerate(figures) if place not in lacking]
 
 
 def _settings(figure: Figure, scale: str, changes: Mapping[str, Any], *, only: bool) -> Settings:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -46,7 +46,9 @@ class Step:
         return len(_explored(self.progress)) + sum(count for _, count in _later(self.progress))
 
 
-def stream(plans: Sequence[Trainable], store: Store, jobs: int = 1, lockstep: Lockstep = "auto") -> Iterator[Step]:
+def stream(
+    plans: Sequence[Trainable], store: Store, jobs: int = 1, lockstep: Lockstep = "auto"
+) -> Generator[Step, None, None]:
     """Execute what `plans` need and `store` lacks, in the order of the plans; yield at the start and as runs finish."""
     known = lookup(store)
     parts = tuple(plan.progress(known) for plan in plans)

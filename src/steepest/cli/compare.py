@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -102,8 +103,8 @@ def _answered(console: Console, comparison: Comparison, store: Store, jobs: int,
     from steepest.errors import UsageError
     from steepest.results import NotRun
 
-    with Display(console, jobs) as display:
-        for step in comparison.train(store, jobs, deadline):
+    with Display(console, jobs) as display, closing(comparison.train(store, jobs, deadline)) as steps:
+        for step in steps:
             display.update(step)
     stages = comparison.complete(store)
     try:

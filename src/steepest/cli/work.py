@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -69,8 +70,8 @@ def _train(console: Console, labs: Sequence[Lab], jobs: int, lockstep: Lockstep)
         if any(cost.done < cost.expected for cost in needed):
             _print_costs(console, lab, needed, jobs)
     drawn: set[tuple[int, str]] = set()
-    with Display(console, jobs) as display:
-        for step, complete in train(labs, jobs, lockstep):
+    with Display(console, jobs) as display, closing(train(labs, jobs, lockstep)) as steps:
+        for step, complete in steps:
             display.update(step)
             for lab, figure in complete:
                 if (id(lab), figure.id) not in drawn:

@@ -11,7 +11,8 @@ What a stage needs follows from the runs before it, so a comparison can stop any
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -105,12 +106,13 @@ class Comparison:
         """Return the stages of which the store has every run; the last round among them decides."""
         return [stage for stage in self.stages(lookup(store)) if not stage.pending]
 
-    def train(self, store: Store, jobs: int, deadline: float) -> Iterator[Step]:
+    def train(self, store: Store, jobs: int, deadline: float) -> Generator[Step, None, None]:
         """Train what the store lacks, up to a time of `time.monotonic()`; yield progress."""
-        for step in stream([self], store, jobs):
-            yield step
-            if time.monotonic() > deadline:
-                return
+        with closing(stream([self], store, jobs)) as steps:
+            for step in steps:
+                yield step
+                if time.monotonic() > deadline:
+                    return
 
     def _typical(self) -> list[Spec]:
         """Return a run of full length of each searched optimizer, which tells what its later ones will cost."""

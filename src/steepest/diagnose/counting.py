@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Literal
@@ -20,7 +19,7 @@ from steepest.diagnose.spectrum import Spectrum
 from steepest.diagnose.tally import IdCounts, NameCounts, Tally
 from steepest.diagnose.tokenization import Tokenization
 from steepest.errors import UsageError
-from steepest.workers import worker_pool
+from steepest.workers import Workers
 
 ExecutorName = Literal["local", "ray"]
 WORTH_A_PROCESS = 2**27  # bytes below which starting processes takes longer than counting
@@ -91,16 +90,14 @@ def _here(parts: Iterator[Part], how: Tokenization | None) -> Iterator[Tally]:
 
 
 def _in_processes(parts: Iterator[Part], how: Tokenization | None, jobs: int) -> Iterator[Tally]:
-    pool = worker_pool(jobs, _prepare_worker)
-    try:
-        running = {pool.submit(_count, part, how) for part in islice(parts, 2 * jobs)}
-        while running:
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                running |= {pool.submit(_count, part, how) for part in islice(parts, 1)}
-                yield future.result()
-    finally:
-        pool.shutdown(wait=True, kill_workers=True)
+    with Workers(jobs, _prepare_worker) as workers:
+        for part in islice(parts, 2 * jobs):
+            workers.submit(_count, part, how)
+        while workers:
+            tally = workers.next_answer()
+            for part in islice(parts, 1):
+                workers.submit(_count, part, how)
+            yield tally
 
 
 def _prepare_worker() -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +16,7 @@ from steepest.experiment import Runnable, Spec
 from steepest.lockstep import Lockstep, stackable, train_together
 from steepest.spec import identity
 from steepest.store import Outcome, Store
-from steepest.workers import worker_pool
+from steepest.workers import Workers
 
 Bundle = tuple[Runnable, ...]
 
@@ -66,24 +64,21 @@ class Processes:
     def __init__(self, store: Store, jobs: int, lockstep: Lockstep) -> None:
         self.slots = self.ahead = jobs
         self._root, self._lockstep = store.root, lockstep
-        self._pool = worker_pool(jobs, _prepare_worker, os.getpid())
-        self._running: set[Future[list[str]]] = set()
+        self._workers = Workers(jobs, _prepare_worker, os.getpid())
 
     def submit(self, bundle: Bundle) -> None:
         """Hand a bundle to the next free worker."""
         descriptions = [item.description() for item in bundle]
-        self._running.add(self._pool.submit(_execute, self._root, bundle, descriptions, self._lockstep))
+        self._workers.submit(_execute, self._root, bundle, descriptions, self._lockstep)
 
     def next_finished(self) -> list[str]:
         """Wait for any worker."""
-        done, self._running = wait(self._running, return_when=FIRST_COMPLETED)
-        first, *others = done
-        self._running |= set(others)
-        return first.result()
+        names: list[str] = self._workers.next_answer()
+        return names
 
     def close(self) -> None:
         """Stop the workers at once; what they had not finished was not stored."""
-        self._pool.shutdown(wait=True, kill_workers=True)
+        self._workers.close()
 
 
 @contextmanager
@@ -150,10 +145,9 @@ def _opened(root: Path) -> Store:
 
 
 def _prepare_worker(parent: int) -> None:
-    """Leave Ctrl-C to the parent, and leave with it."""
+    """Compute with one thread, and leave with the parent."""
     import torch
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
 
