@@ -192,11 +192,20 @@ def test_bundles_hold_what_differs_in_rate_seed_and_numbers_only() -> None:
     alone: list[Runnable] = [calculation, line_search, torch_adam]
     found = bundles([*specs, *alone], 1)
     assert [len(bundle) for bundle in found] == [8, 8, 8, 8, 1, 1, 1]
-    assert [item.id for bundle in found for item in bundle] == [item.id for item in [*specs, *alone]]
+    groups = [specs[:8], specs[8:16], specs[16:24], specs[24:], *([item] for item in alone)]
+    assert [{item.id for item in bundle} for bundle in found] == [{item.id for item in group} for group in groups]
     assert [len(bundle) for bundle in bundles(specs[:8], 3)] == [3, 3, 2]
+    assert [len(bundle) for bundle in bundles(specs[:24], 2)] == [8, 8, 8]  # enough for two without a cut
     assert [len(bundle) for bundle in bundles([*specs, *alone], 1, "never")] == [1] * 35
     many = [specs[0].changed(lr=10.0**-i) for i in range(MOST_RUNS + 1)]
-    assert [len(bundle) for bundle in bundles(many, 1)] == [MOST_RUNS, 1]
+    assert [len(bundle) for bundle in bundles(many, 1)] == [MOST_RUNS // 2 + 1, MOST_RUNS // 2]
+
+
+def test_a_cut_leaves_runs_on_the_same_data_side_by_side() -> None:
+    specs = [
+        Spec(problem=LARGER, method=Method(Adam), lr=lr, seed=seed, steps=1) for lr in (0.1, 0.2) for seed in (0, 1, 2)
+    ]
+    assert [[item.seed for item in bundle] for bundle in bundles(specs, 2)] == [[0, 0, 1], [1, 2, 2]]
 
 
 def test_large_steps_train_alone_unless_asked() -> None:

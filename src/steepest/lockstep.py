@@ -25,6 +25,7 @@ from torch.optim import Optimizer
 
 from steepest.data.frequency import frequency_groups
 from steepest.experiment import Runnable, Spec, pinned_threads
+from steepest.machine import seconds
 from steepest.problems.base import Params, Task
 from steepest.record import outcome, probe_rows
 from steepest.spec import is_numeric
@@ -69,18 +70,22 @@ def bundles(runnables: Iterable[Runnable], slots: int, mode: Lockstep = "auto") 
 
     Args:
         runnables: what is to be run.
-        slots: number of workers; stacks are cut so that each has something to do.
+        slots: number of workers; a stack that is more than one worker's share of the work is cut, so that each has some.
         mode: whether runs train in stacks where that pays, wherever they can, or never.
     """
-    found: dict[str, list[Runnable]] = {}
+    kin: dict[str, list[Runnable]] = {}
     for item in runnables:
-        found.setdefault(item.kinship if stackable(item, mode) else item.id, []).append(item)
-    return [part for items in found.values() for part in _cut(items, slots)]
+        kin.setdefault(item.kinship if stackable(item, mode) else item.id, []).append(item)
+    costs = {name: sum(seconds(item.work()) for item in items) for name, items in kin.items()}
+    share = sum(costs.values()) / slots
+    return [part for name, items in kin.items() for part in _cut(items, slots if costs[name] > share else 1)]
 
 
-def _cut(items: Sequence[Runnable], slots: int) -> Iterator[tuple[Runnable, ...]]:
-    size = min(MOST_RUNS, math.ceil(len(items) / slots))
-    return (tuple(items[i : i + size]) for i in range(0, len(items), size))
+def _cut(items: Sequence[Runnable], parts: int) -> Iterator[tuple[Runnable, ...]]:
+    """Cut kin evenly, runs on the same data side by side."""
+    size = math.ceil(len(items) / max(parts, math.ceil(len(items) / MOST_RUNS)))
+    ordered = sorted(items, key=lambda item: _source(item) if isinstance(item, Spec) else ())
+    return (tuple(ordered[i : i + size]) for i in range(0, len(items), size))
 
 
 def train_together(specs: Sequence[Spec]) -> list[tuple[Outcome, float]]:
