@@ -112,23 +112,20 @@ def save(drawing: Drawing, folder: Path, name: str, footer: Sequence[str]) -> li
 
     The files are the same bytes for the same numbers: no dates, fixed ids.
     """
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+
     letters = int(20 * drawing.canvas.get_figwidth())
     wrapped = "\n".join(line for text in footer for line in textwrap.wrap(text, letters))
     drawing.canvas.supxlabel(wrapped, fontsize=6.5, color="#666666", x=0.01, ha="left")
-    written = []
-    for suffix, metadata in (("svg", {"Date": None}), ("pdf", {"CreationDate": None})):
-        buffer = io.BytesIO()
-        drawing.canvas.savefig(buffer, format=suffix, metadata=metadata)
-        drawing.canvas.set_layout_engine("none")  # the first layout serves both files
-        written.append(_write(folder / f"{name}.{suffix}", buffer.getvalue()))
-    buffer = io.BytesIO()
-    pyarrow.csv.write_csv(drawing.data, buffer)
-    return [*written, _write(folder / f"{name}.csv", buffer.getvalue())]
-
-
-def _write(path: Path, data: bytes) -> Path:
-    write_atomically(path, data)
-    return path
+    svg, pdf, csv = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    drawing.canvas.savefig(svg, format="svg", metadata={"Date": None})
+    drawing.canvas.set_layout_engine("none")  # the first layout serves both files; savefig would still measure it anew
+    FigureCanvasPdf(drawing.canvas).print_pdf(pdf, metadata={"CreationDate": None})  # type: ignore[no-untyped-call]
+    pyarrow.csv.write_csv(drawing.data, csv)
+    written = {folder / f"{name}.{suffix}": buffer for suffix, buffer in (("svg", svg), ("pdf", pdf), ("csv", csv))}
+    for path, buffer in written.items():
+        write_atomically(path, buffer.getvalue())
+    return list(written)
 
 
 def table(rows: list[dict[str, Any]]) -> pa.Table:

@@ -37,7 +37,7 @@ class DigitPatches(Problem):
         test_points: number of held-out images, even, half of each digit, with fresh noise.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     lockstep: ClassVar[bool] = True
     scalars: ClassVar[tuple[str, ...]] = ("noise", "init_scale")
 

@@ -32,7 +32,7 @@ class SignalNoise(Problem):
         test_points: number of fresh samples, even.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     lockstep: ClassVar[bool] = True
     scalars: ClassVar[tuple[str, ...]] = ("noise", "init_scale")
 

@@ -43,13 +43,15 @@ def readings(at: Params, data: Data) -> tuple[Tensor, Tensor, Tensor]:
     Args:
         at: the params.
         data: the last layer a (2 m_v,), labels y (n,) and patches (1 + n, d) or (2n, d): the clean ones divided by their
-            labels, a single row where they all agree, then the noise ones. One product reads everything.
+            labels, a single row where they all agree, then the noise ones.
     """
-    y, m = data["y"][:, None], len(at["W_Q"])
-    rows = data["patches"] @ torch.cat([at["W_Q"], at["W_K"], (data["a"] @ at["W_V"])[None]]).T
-    clean, noise = rows[: -len(y)], rows[-len(y) :]
-    read = torch.stack([y * clean, noise], dim=1)
-    return read[..., :m], read[..., m:-1], read[..., -1]
+    y = data["y"][:, None]
+
+    def read(weights: Tensor) -> Tensor:
+        rows = (weights @ data["patches"].T).T  # in this order the gradient needs no transposed copy
+        return torch.stack([y * rows[: -len(y)], rows[-len(y) :]], dim=1)
+
+    return read(at["W_Q"]), read(at["W_K"]), read((data["a"] @ at["W_V"])[None])[..., 0]
 
 
 def network(at: Params, data: Data) -> Tensor:
