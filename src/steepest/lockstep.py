@@ -7,8 +7,9 @@ interpreter between them, are what one run leaves idle; here they are shared by 
 A run's numbers do not depend on the runs beside it: no operation mixes runs, and each reduces within one run in an order
 that its shape alone decides, so a run has the same bits in any stack, alone included. The runs that `pays` names always
 train in a stack, be it of one. Run by run instead ("never"), the same numbers come out up to rounding: products are
-batched differently, and torch's fused Adam rounds elsewhere than `adam_`. Agreement to 1e-6 is tested at stable rates; where
-a rate is unstable, rounding grows as everything else does. A run that diverges leaves the stack; the others stay.
+batched differently, and torch's fused Adam rounds elsewhere than `adam_`, by which small runs step. Agreement to 1e-6 is
+tested at stable rates; where a rate is unstable, rounding grows as everything else does. A run that diverges leaves the
+stack; the others stay.
 """
 
 from __future__ import annotations

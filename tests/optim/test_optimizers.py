@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from steepest.norms import l2_norm
 from steepest.optim import AdaGrad, Adam, AdamW, GradientDescent, Muon, NormalizedGD, RescaledSignDescent, SignDescent
+from steepest.optim.adam import FUSED_FROM
 
 every_optimizer = pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS.keys())
 with_momentum = [GradientDescent, NormalizedGD, SignDescent, RescaledSignDescent]
@@ -68,6 +69,28 @@ def test_runs_stepped_together_have_the_bits_of_runs_stepped_alone(record, dtype
     for r in range(runs):
         alone = train([r], rates[r])
         assert all(torch.equal(a[0], b[r]) for a, b in zip(alone, together, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_large_runs_of_a_stack_have_the_bits_of_torch_fused_adam(dtype):
+    draw, runs, shape = torch.Generator().manual_seed(0), 3, (FUSED_FROM // 64, 64)
+    options = {"lr": [0.1, 0.01, 1.0], "betas": [(0.9, 0.999), (0.0, 0.99), (0.5, 0.9)], "eps": [1e-8, 1e-4, 0.0]}
+    w = torch.randn(runs, *shape, generator=draw, dtype=dtype)
+    alone = [w[r].clone() for r in range(runs)]
+    betas = tuple(torch.tensor(beta, dtype=torch.float64) for beta in zip(*options["betas"], strict=True))
+    numbers = {name: torch.tensor(options[name], dtype=torch.float64) for name in ("lr", "eps")}
+    stacked = Adam.stacked([w], betas=betas, **numbers)
+    singles = [
+        torch.optim.Adam([p], **{name: values[r] for name, values in options.items()}, fused=True)
+        for r, p in enumerate(alone)
+    ]
+    for _ in range(4):
+        w.grad = torch.randn(runs, *shape, generator=draw, dtype=dtype)
+        for p, g in zip(alone, w.grad, strict=True):
+            p.grad = g.clone()
+        for optimizer in (stacked, *singles):
+            optimizer.step()
+    assert all(torch.equal(a, b) for a, b in zip(w, alone, strict=True))
 
 
 @every_optimizer

@@ -24,6 +24,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 from torch.optim.optimizer import ParamsT
 
 from steepest.norms import per_run
@@ -36,6 +37,8 @@ from steepest.optim._common import (
     gradients,
     with_gradient,
 )
+
+FUSED_FROM = 2**14  # numbers of one run
 
 
 def adam_(
@@ -125,7 +128,7 @@ class Adam(torch.optim.Adam):
 
 
 class StackedAdam(Descent):
-    """Adam for R runs at once, by `adam_`.
+    """Adam for R runs at once: by `adam_`, which makes a dozen passes over memory; large runs one by one by torch's fused kernel.
 
     Args:
         params: parameters, shapes (R, ...).
@@ -143,7 +146,40 @@ class StackedAdam(Descent):
             params = with_gradient(group)
             averages = self._zeros("exp_avg", params), self._zeros("exp_avg_sq", params)
             options = {name: group[name] for name in ("lr", "betas", "eps")}
-            adam_(params, gradients(params), *averages, group["updates"], **options)
+            large = sum(p[0].numel() for p in params) >= FUSED_FROM
+            (_run_by_run if large else adam_)(params, gradients(params), *averages, group["updates"], **options)
+
+
+def _run_by_run(
+    params: Sequence[Tensor],
+    grads: Sequence[Tensor],
+    exp_avgs: Sequence[Tensor],
+    exp_avg_sqs: Sequence[Tensor],
+    step: int,
+    lr: Tensor,
+    *,
+    betas: tuple[Tensor, Tensor],
+    eps: Tensor,
+) -> None:
+    """Do what `adam_` does, with the bits of `torch.optim.Adam`."""
+    options = zip(lr.tolist(), *(beta.tolist() for beta in betas), eps.tolist(), strict=True)
+    for run, (rate, beta1, beta2, epsilon) in enumerate(options):
+        adam(
+            [p[run] for p in params],
+            [g[run] for g in grads],
+            [m[run] for m in exp_avgs],
+            [v[run] for v in exp_avg_sqs],
+            [],
+            [torch.tensor(step - 1.0) for _ in params],
+            fused=True,
+            amsgrad=False,
+            maximize=False,
+            lr=rate,
+            beta1=beta1,
+            beta2=beta2,
+            weight_decay=0.0,
+            eps=epsilon,
+        )
 
 
 Adam.stacked = StackedAdam
