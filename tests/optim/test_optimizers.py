@@ -93,6 +93,21 @@ def test_large_runs_of_a_stack_have_the_bits_of_torch_fused_adam(dtype):
     assert all(torch.equal(a, b) for a, b in zip(w, alone, strict=True))
 
 
+def test_large_runs_of_a_stack_may_share_options():
+    start, gradient = torch.ones(2, FUSED_FROM), torch.full((2, FUSED_FROM), 3.0)
+    moved = []
+    for shared in (True, False):
+        w = start.clone()
+        w.grad = gradient.clone()
+        options = (
+            {} if shared else {"betas": (torch.full((2,), 0.9), torch.full((2,), 0.999)), "eps": torch.full((2,), 1e-8)}
+        )
+        Adam.stacked([w], lr=torch.tensor([0.5, 0.25]), **options).step()
+        moved.append(w)
+    torch.testing.assert_close(moved[0][:, 0], torch.tensor([0.5, 0.75]))
+    torch.testing.assert_close(moved[0], moved[1])
+
+
 @every_optimizer
 def test_the_class_applies_its_rule(record):
     gradients = random_gradients(30)

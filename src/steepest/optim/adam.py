@@ -133,11 +133,18 @@ class StackedAdam(Descent):
     Args:
         params: parameters, shapes (R, ...).
         lr: α, shape (R,).
-        betas: (β₁, β₂), each of shape (R,).
-        eps: ε, shape (R,).
+        betas: (β₁, β₂), each a number, or shape (R,).
+        eps: ε, likewise.
     """
 
-    def __init__(self, params: ParamsT, lr: Tensor, *, betas: tuple[Tensor, Tensor], eps: Tensor) -> None:
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: Tensor,
+        *,
+        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
+        eps: float | Tensor = 1e-8,
+    ) -> None:
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "updates": 0})
 
     def _descend(self) -> None:
@@ -158,12 +165,12 @@ def _run_by_run(
     step: int,
     lr: Tensor,
     *,
-    betas: tuple[Tensor, Tensor],
-    eps: Tensor,
+    betas: tuple[float | Tensor, float | Tensor],
+    eps: float | Tensor,
 ) -> None:
     """Do what `adam_` does, with the bits of `torch.optim.Adam`."""
-    options = zip(lr.tolist(), *(beta.tolist() for beta in betas), eps.tolist(), strict=True)
-    for run, (rate, beta1, beta2, epsilon) in enumerate(options):
+    of_runs = [torch.as_tensor(option, dtype=torch.float64).expand(len(lr)).tolist() for option in (lr, *betas, eps)]
+    for run, (rate, beta1, beta2, epsilon) in enumerate(zip(*of_runs, strict=True)):
         adam(
             [p[run] for p in params],
             [g[run] for g in grads],
