@@ -30,6 +30,7 @@ from steepest.lockstep import pays, train_together
 from steepest.optim import Adam, GradientDescent, SignDescent
 from steepest.problems import Problem, SoftmaxRegression, SoftmaxUnigram, WeightedQuadratic
 from steepest.spec import Method
+from steepest.workers import ENVIRONMENT
 from steepest_papers.frei2022amplification.problem import XORClusters
 from steepest_papers.li2024signgd.problem import SignalNoise
 
@@ -104,7 +105,7 @@ def main() -> None:
     parser.add_argument("only", nargs="?", default="")
     only = parser.parse_args().only
     rows = []
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(2, env=ENVIRONMENT) as pool:
         for (name, (problem, steps, options)), (label, (method, lr)) in product(GRIDS.items(), METHODS.items()):
             if only not in name:
                 continue

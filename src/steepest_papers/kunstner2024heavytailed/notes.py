@@ -15,7 +15,8 @@ NOTES = (
     "forgets.",
     "Language models. In mini-batches a tuned SGD ends close to Adam here (claim fig1-gap, Γ = 0.03 at 1,024 classes), "
     "although its rarest tenth is the last to be learnt. The gap grows with the vocabulary, from 0.02 at 512 classes to "
-    "0.05 at 2,048, and it is the rarest tenth that opens it (claims classes-gap and classes-rare). With all tokens in "
+    "0.05 at 2,048 (medium scale; laptop scale ends at 1,024, so that all of it fits into about an hour), and it is the "
+    "rarest tenth that opens it (claims classes-gap and classes-rare). With all tokens in "
     "every update the same vocabulary shows the gap (claim deterministic-gap), so its size depends on the batch: the "
     "paper's Figure 1 has ten tokens per class in an update, the rule of the Penn Treebank runs, which sets our sizes, has "
     "two. One run per rate at the batch, horizon and epochs of Figure 1 and 1,024 classes (seed 0, two rates each, not in "
