@@ -38,9 +38,10 @@ class Workers:
 
         self._others = set(threading.enumerate())
         resource_tracker.ensure_running()  # starting it unblocks SIGINT, so it starts before a call that blocks it
-        self._pool = ProcessPoolExecutor(
-            jobs, timeout=IDLE_SECONDS, initializer=initializer, initargs=given, env=ENVIRONMENT
-        )
+        with uninterrupted():
+            self._pool = ProcessPoolExecutor(
+                jobs, timeout=IDLE_SECONDS, initializer=initializer, initargs=given, env=ENVIRONMENT
+            )
         self._calls: set[Future[Any]] = set()
 
     def __enter__(self) -> Workers:
