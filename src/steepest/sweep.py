@@ -1,11 +1,15 @@
 """Sweeps: optimizers × learning rates × seeds, in two stages, with the selection rule of the paper.
 
-Stage 1 runs whole decades of learning rates with the first seed; stage 2 runs half decades within one decade of the best
-rate with every seed. Both grids are extended, a bounded number of times, while their best rate lies at an edge.
-`Sweep.pending(runs)` says which specs are still needed given what is known, so a sweep can stop and go on anywhere.
+Stage 1 runs whole decades of learning rates with the first seed; stage 2 half decades within one decade of the best rate,
+with every seed where that can matter. Both grids are extended, a bounded number of times, while their best rate lies at an
+edge. `Sweep.progress(known)` says which specs are still needed given what is known, so a sweep can stop and go on anywhere.
 
 Selection (Kunstner et al. 2024, released code): the rate with the smallest final training objective, taking the worst
 seed. A run that diverged, or ended above 1.5 times its initial objective, counts as its initial objective.
+
+Stage 2 selects the same rate with fewer runs (derived by us). More seeds can only raise the worst of a rate, so a rate
+whose first seed ends above the worst seed of another cannot be selected. All rates run with the first seed; then the rate
+that is ahead gets its other seeds, until the one ahead has them all. The rule and the rates are the same for every method.
 """
 
 from __future__ import annotations
@@ -100,7 +104,7 @@ class Sweep(Component):
         seeds: at least three for a verdict; stage 1 uses the first.
         groups: frequency groups recorded.
         weighting: class weights of the objective.
-        refine: half-width of stage 2 in decades; None runs the stage-1 grid with every seed and stops there.
+        refine: half-width of stage 2 in decades; None runs the whole stage-1 grid with every seed and stops there.
         extend: how many times a grid may grow at an edge.
         by_class: record the loss of every class.
         probes: further measurements in every run.
@@ -167,7 +171,7 @@ class Sweep(Component):
         if self.refine is None:
             return len(grid.exponents) * seeds
         fine, shared = 2 * int(2 * self.refine) + 1, 2 * int(self.refine) + 1
-        return len(grid.exponents) + fine * seeds - shared
+        return len(grid.exponents) + fine - shared + seeds - 1
 
 
 class Progress(NamedTuple):
@@ -202,7 +206,8 @@ class Search:
     Attributes:
         explored: specs looked at so far, pending ones included.
         pending: specs needed next.
-        table: objective counted for selection (worst seed) by exponent, for exponents with every seed run.
+        rates: the exponents of the last grid, in ascending order.
+        table: objective counted for selection (worst seed) by exponent, for those of `rates` run with every seed.
         best: the selected exponent, or None while pending.
         trouble: why the selected rate decides nothing, or None.
     """
@@ -211,39 +216,59 @@ class Search:
         self.sweep, self.method, self.known = sweep, method, known
         self._explored: dict[str, Spec] = {}
         self.pending: list[Spec] = []
+        self.rates: list[float] = []
         self.table: dict[float, float] = {}
         self.best: float | None = None
         self.trouble: str | None = None
         self._search(sweep.optimizers[method])
 
     def _search(self, grid: Grid) -> None:
-        seeds = self.sweep.seeds
-        if not grid.tuned:
-            self._settle(self._explore(grid.exponents, seeds, step=0))
-        elif self.sweep.refine is None:
-            self._settle(self._explore(grid.exponents, seeds, step=1))
-        else:
-            coarse = self._explore(grid.exponents, seeds[:1], step=1)
-            if coarse:
-                centre, reach = _argmin(coarse), self.sweep.refine
-                fine = [centre + half / 2 for half in range(-int(2 * reach), int(2 * reach) + 1)]
-                self._settle(self._explore(fine, seeds, step=0.5))
+        reach = self.sweep.refine
+        if reach is None or not grid.tuned:
+            self._settle(self._grown(grid.exponents, self._with_every_seed, step=1 if grid.tuned else 0))
+            return
+        coarse = self._grown(grid.exponents, self._with_first_seed, step=1)
+        if coarse:
+            centre = _argmin(coarse)
+            fine = [centre + half / 2 for half in range(-int(2 * reach), int(2 * reach) + 1)]
+            self._settle(self._grown(fine, self._contest, step=0.5))
 
-    def _explore(self, exponents: Iterable[float], seeds: tuple[int, ...], step: float) -> dict[float, float]:
+    def _grown(
+        self, exponents: Iterable[float], losses: Callable[[list[float]], dict[float, float]], step: float
+    ) -> dict[float, float]:
         """Return the selection losses of a grid, grown while its best lies at an edge; empty while runs are pending."""
-        grid, table = list(exponents), dict[float, float]()
-        for grown in range(self.sweep.extend + 1):
-            specs = [self.sweep.spec(self.method, e, seed) for e in grid for seed in seeds]
-            self._explored |= {spec.id: spec for spec in specs}
-            self.pending = [spec for spec in specs if self.known(spec) is None]
-            if self.pending:
-                return {}
-            table = {e: self._selection_loss(e, seeds) for e in sorted(grid)}
-            best = _argmin(table)
-            if step == 0 or not _at_edge(best, table) or grown == self.sweep.extend:
+        self.rates = sorted(exponents)
+        for left in reversed(range(self.sweep.extend + 1)):
+            table = losses(self.rates)
+            if not (table and step and left and self._at_edge(_argmin(table))):
                 break
-            grid.append(best - step if best == min(table) else best + step)
+            beyond = self.rates[0] - step if _argmin(table) == self.rates[0] else self.rates[-1] + step
+            self.rates = sorted([*self.rates, beyond])
         return table
+
+    def _with_every_seed(self, exponents: list[float]) -> dict[float, float]:
+        return self._losses(exponents, self.sweep.seeds)
+
+    def _with_first_seed(self, exponents: list[float]) -> dict[float, float]:
+        return self._losses(exponents, self.sweep.seeds[:1])
+
+    def _contest(self, exponents: list[float]) -> dict[float, float]:
+        """Return the losses of the exponents that were ahead, the best among them; other seeds run for those alone."""
+        table = self._with_first_seed(exponents)
+        complete: dict[float, float] = {}
+        while table and (ahead := _argmin(table | complete)) not in complete:
+            found = self._with_every_seed([ahead])
+            if not found:
+                return {}
+            complete |= found
+        return complete
+
+    def _losses(self, exponents: list[float], seeds: tuple[int, ...]) -> dict[float, float]:
+        """Return the worst selection loss of some seeds by exponent; empty while runs are pending."""
+        specs = [self.sweep.spec(self.method, e, seed) for e in exponents for seed in seeds]
+        self._explored |= {spec.id: spec for spec in specs}
+        self.pending = [spec for spec in specs if self.known(spec) is None]
+        return {} if self.pending else {e: self._selection_loss(e, seeds) for e in exponents}
 
     @property
     def explored(self) -> list[Spec]:
@@ -256,8 +281,11 @@ class Search:
         self.table, self.best = table, _argmin(table)
         if all(self._hopeless(self.best, seed) for seed in self.sweep.seeds):
             self.trouble = f"{self.method.label}: no learning rate of the grid made progress"
-        elif self.sweep.optimizers[self.method].tuned and _at_edge(self.best, table):
+        elif self.sweep.optimizers[self.method].tuned and self._at_edge(self.best):
             self.trouble = f"{self.method.label}: the best learning rate 10^{self.best:g} is at the edge of its grid"
+
+    def _at_edge(self, exponent: float) -> bool:
+        return exponent in (self.rates[0], self.rates[-1])
 
     def runs(self, exponent: float) -> list[Run]:
         """Return the known runs at one exponent, in order of seed."""
@@ -294,10 +322,6 @@ def selection_loss(facts: Mapping[str, Any]) -> float:
 
 def _argmin(table: Mapping[float, float]) -> float:
     return min(table, key=lambda exponent: (table[exponent], exponent))
-
-
-def _at_edge(best: float, table: Mapping[float, float]) -> bool:
-    return best in (min(table), max(table))
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ class Script:
     def _origin(self, plan: str, label: str) -> str:
         """Return the comment that says where a learning rate comes from."""
         search = self.results.sweep(plan).searches[label]
-        tried = sorted(search.table)
+        tried = search.rates
         first, last = (f"10^{exponent:g}" for exponent in (tried[0], tried[-1]))
         exponent = self.results.sweep(plan).best(label, decisive=False).exponent
         return f"    # learning rate 10^{exponent:g}, the best of {len(tried)} from {first} to {last} by the worst seed"

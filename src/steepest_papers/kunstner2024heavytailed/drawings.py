@@ -112,7 +112,7 @@ def _group_name(g: int, num_groups: int) -> str:
 
 
 def learning_rates(results: Results, plan: str) -> Drawing:
-    """Return the final loss against the learning rate for every optimizer: worst seed of the runs in the store."""
+    """Return the final loss against the learning rate for every optimizer: worst of the seeds that were run."""
     sweep = results.sweep(plan)
     rows = [row for row in sweep.to_arrow().to_pylist() if row["method"] in sweep.labels]
     figure, axes = canvas(1, 1, width=6.0, height=3.2)
@@ -128,7 +128,7 @@ def learning_rates(results: Results, plan: str) -> Drawing:
         ax.plot([chosen], [worst[chosen]], marker="o", markersize=7, fillstyle="none", color=line_style(label)["color"])
     ax.set_xscale("log")
     ax.set_xlabel("learning rate")
-    ax.set_ylabel("final loss, worst seed")
+    ax.set_ylabel("final loss, worst seed run")
     ax.set_title("Learning rates; rings mark the selected ones")
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return Drawing(figure, pa.Table.from_pylist(rows))
