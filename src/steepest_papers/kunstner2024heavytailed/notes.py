@@ -8,7 +8,8 @@ NOTES = (
     "Sizes. The laptop's sizes follow rules that are written beside each figure and were not searched. The horizon shrinks "
     "with the number of classes, as the time that gradient flow needs does; small sets with a long horizon show the "
     "opposite of the paper, because gradient descent then catches up. Learning-rate grids start around the paper's rates, "
-    "moved by a rule, with the same number of rates for every optimizer, and grow where the best one lies at an edge.",
+    "moved by a rule, with the same number of rates for every optimizer, and grow where the best one lies at an edge. A rate "
+    "is run with all seeds only where it might be the best one by its worst seed; the rest would not change the choice.",
     "Choices. Text is Wikipedia lead sections where the paper reads Penn Treebank and WikiText-103; glyphs stand for "
     "ImageNet. Embeddings of narrow models are scaled so that they keep their size relative to the positions. Dropout is "
     "off in evaluation; the authors' code leaves it on. Balanced MNIST is scaled to [0, 1] first, which the authors' code "

@@ -9,7 +9,7 @@ how the method's step meets d inputs of mean ½ (derived by us):
     RescaledSign  Δz = α ‖g‖₁ ‖x̄‖₁       ∝ α d²       p = 2
 
 so the rates with the paper's effect at d inputs are 10^e · (24 576/d)^p. A grid is the five decades around that rate; the
-sweep extends it where its best lies at an edge. Every optimizer gets the same number of runs.
+sweep extends it where its best lies at an edge. Every optimizer gets as many rates, by the same rule.
 """
 
 from __future__ import annotations
