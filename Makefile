@@ -14,7 +14,7 @@ run: venv  ## re-measure the core paper's main figures in ten minutes; runs, fig
 theory: venv  ## the four theory papers, minutes on two cores
 	$(BIN)/steepest run $(THEORY) --store store $(if $(JOBS),--jobs $(JOBS))
 
-laptop: venv  ## every paper, an hour on two fast cores, one and a half on slow ones; what `make run` trained is not trained again
+laptop: venv  ## every paper, about an hour on two cores; what `make run` trained is not trained again
 	$(BIN)/steepest run --store store $(if $(JOBS),--jobs $(JOBS))
 
 test: $(BIN)/.integrated  ## all tests and doctests

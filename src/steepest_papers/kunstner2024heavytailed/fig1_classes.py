@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute
 from pydantic import Field
 
-from steepest.figures import canvas, group_colours, line_style
+from steepest.figures import canvas, group_colours, line_style, plot_band, table
 from steepest.measure.progress import group_progress
 from steepest.paper import Drawing, Figure, Results, Settings
 from steepest.sweep import Plan, Seeds
@@ -96,32 +94,28 @@ def draw(results: Results) -> Mapping[str, Drawing]:
     """Return final loss, and progress by group, against the number of classes."""
     figure, axes = canvas(1, 3, width=3.0)
     rows: list[dict[str, Any]] = []
-    for name, c in zip(results.plans, results.settings.classes, strict=True):
-        for label in ("SGD+m", "Adam+m"):
-            best = results.sweep(name).best(label, decisive=False)
-            rho = group_progress(best.curves("group"))
-            for run, loss, progress in zip(best.runs, best.curves(), rho, strict=True):
-                where = {"method": label, "classes": c, "run": run.id, "initial": loss[0], "final": loss[-1]}
-                rows.append(where | {f"progress_{g + 1}": value for g, value in enumerate(progress.tolist())})
-    table = pa.Table.from_pylist(rows)
     for label, ax in zip(("SGD+m", "Adam+m"), axes[0, 1:], strict=True):
-        mine = table.filter(pa.compute.equal(table["method"], label))
-        c = np.asarray(mine["classes"])
-        axes[0, 0].plot(
-            c, np.asarray(mine["final"]) / np.asarray(mine["initial"]), marker="o", label=label, **line_style(label)
-        )
+        bests = [results.sweep(name).best(label, decisive=False) for name in results.plans]
+        ends = np.stack([best.curves()[:, -1] / best.curves()[:, 0] for best in bests], axis=1)
+        rho = np.stack([group_progress(best.curves("group")) for best in bests], axis=1)  # seeds, sizes, groups
+        c = np.asarray(results.settings.classes)
+        plot_band(axes[0, 0], c, ends, label=label, marker="o", markersize=4, **line_style(label))
         for g, colour in enumerate(group_colours(GROUPS)):
-            told = "most frequent" if g == 0 else "rarest" if g == GROUPS - 1 else None
-            ax.plot(c, np.asarray(mine[f"progress_{g + 1}"]), "o-", color=colour, markersize=3, label=told)
-        ax.set_title(f"{label}: progress by group")
-        ax.set_ylim(0, 1)
+            told = "most frequent" if g == 0 else "rarest" if g == GROUPS - 1 else f"_group {g + 1}"
+            plot_band(ax, c, rho[:, :, g], label=told, marker="o", markersize=3, color=colour)
+        ax.set(title=f"{label}: progress by group", ylim=(0, 1))
+        for i, j in np.ndindex(ends.shape):
+            progress = {f"progress_{g + 1}": value for g, value in enumerate(rho[i, j].tolist())}
+            where = {"method": label, "classes": int(c[j]), "run": bests[j].runs[i].id}
+            rows.append(where | {"final_over_initial": ends[i, j], **progress})
     axes[0, 0].set_title("Final loss / initial loss")
-    axes[0, 1].legend()
     axes[0, 0].legend()
+    axes[0, 1].legend()
     for ax in axes[0]:
-        ax.set_xscale("log", base=2)
-        ax.set_xlabel("classes")
-    return {"fig1-classes": Drawing(figure, table)}
+        ax.set(xscale="log", xlabel="classes")
+        ax.set_xticks(results.settings.classes, [f"{c:,}" for c in results.settings.classes])
+        ax.set_xticks([], minor=True)
+    return {"fig1-classes": Drawing(figure, table(rows))}
 
 
 FIGURE = Figure(
