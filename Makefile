@@ -8,7 +8,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: run theory laptop test lint bench venv clean
 .DEFAULT_GOAL := run
 
-run: venv  ## re-measure the core paper's main figures in ten minutes; runs, figures and the page go to ./store
+run: venv  ## re-measure the core paper's main figures in about five minutes; runs, figures and the page go to ./store
 	$(BIN)/steepest run kunstner2024heavytailed --scale quick --store store $(if $(JOBS),--jobs $(JOBS))
 
 theory: venv  ## the four theory papers, minutes on two cores
