@@ -34,7 +34,7 @@ from steepest.problems import SoftmaxRegression
 torch.set_num_threads(1)
 problem = SoftmaxRegression(data=HeavyTailedLabels(m=4))
 methods = {Method(GradientDescent): decades(-2, 0), Method(Adam): decades(-3, -1)}
-sweep = Sweep(problem=problem, optimizers=methods, steps=15, groups=4, seeds=(0, 1))
+sweep = Sweep(problem=problem, optimizers=methods, steps=15, groups=4, seeds=(0, 1, 2, 3))
 gemm_rate(), sweep.spec(Method(Adam), -3.0, 0).execute()  # what the first run loads and measures is inherited
 root, draw = Path(sys.argv[1]), random.Random(0)
 
@@ -78,7 +78,7 @@ def test_a_sweep_that_is_killed_again_and_again_gives_the_same_bytes(tmp_path: P
     summary = json.loads(done.stdout)
     assert summary["kills"] >= 24
     undisturbed = curves(tmp_path / "undisturbed")
-    assert len(undisturbed) > 20
+    assert len(undisturbed) > 15
     for i in range(summary["stores"]):
         assert curves(tmp_path / f"killed-{i}") == undisturbed
 

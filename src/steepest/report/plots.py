@@ -50,7 +50,7 @@ def share(value: float, holds: float, fails: float) -> float:
 
 
 def learning_rate_plot(rows: Sequence[Mapping[str, Any]], figure: str, objective: str) -> dict[str, Any]:
-    """Return the Vega-Lite plot of a sweep: one point per run, a line through the worst seeds, a band over seeds.
+    """Return the Vega-Lite plot of a sweep: one point per run, a line through the worst seeds, a bar over seeds.
 
     Args:
         rows: `SweepResults.to_arrow().to_pylist()`.
@@ -69,7 +69,10 @@ def learning_rate_plot(rows: Sequence[Mapping[str, Any]], figure: str, objective
         "height": 320,
         "encoding": {"x": _x_axis(points), "color": _colours(methods)},
         "layer": [
-            {"mark": {"type": "area", "tooltip": None}, "encoding": {"y": y | worst, "y2": best} | _shown(0.13)},
+            {
+                "mark": {"type": "rule", "strokeWidth": 7, "tooltip": None},
+                "encoding": {"y": y | worst, "y2": best} | _shown(0.25),
+            },
             _lines(methods, y | worst),
             {
                 "mark": {"type": "point", "strokeWidth": 1.6, "cursor": "pointer"},
