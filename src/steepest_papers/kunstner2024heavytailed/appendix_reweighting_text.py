@@ -16,7 +16,7 @@ PREFIX = "rew-text"
 
 
 def plans(sizes: LanguageSizes) -> dict[str, Plan]:
-    """Return SGD with momentum under each weighting; runs without weights, and Adam's, are those of `fig1-classes`."""
+    """Return SGD with momentum under each weighting; the runs without weights, and Adam's, are also `fig1-classes`'."""
     started = grids(sizes)
     sweep = sizes.sweep(sizes.problem(), {method: started[method] for method in MAIN}, groups=GROUPS)
     return reweighting.plans(PREFIX, sweep, unweighted_only=(ADAM_M,))
