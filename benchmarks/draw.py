@@ -10,7 +10,7 @@ from typing import Any
 from linear_sweep import RESULT, operations
 from matplotlib.axes import Axes
 
-from steepest.figures import canvas, style
+from steepest.claims.figures import canvas, style
 
 OURS, PLAIN = "#004488", "#bb5566"
 

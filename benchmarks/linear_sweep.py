@@ -29,10 +29,11 @@ from pydantic import PrivateAttr
 from torch import Tensor, nn
 
 from steepest.data.synthetic import HeavyTailedLabels
-from steepest.experiment import Spec
 from steepest.problems import SoftmaxRegression
 from steepest.problems.base import Task
-from steepest.spec import Method
+from steepest.runs.execute import execute
+from steepest.runs.method import Method
+from steepest.runs.spec import Spec
 from steepest_papers.kunstner2024heavytailed.linear import horizon
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM, ADAM_M, GD, GD_M, LINEAR_RATES, PAPER_DIMENSION
 
@@ -72,7 +73,7 @@ def ours(m: int, method: Method, lr: float, steps: int) -> Timed:
     problem = ClockedProblem(data=HeavyTailedLabels(m=m))
     spec = Spec(problem=problem, method=method, lr=lr, steps=steps, by_class=True)
     started = process_time()
-    outcome = spec.execute()
+    outcome = execute(spec)
     seconds = process_time() - started
     curves, data_seconds = outcome.tables["curves"], problem._data_seconds
     final_loss, by_class = curves["loss"][-1].as_py(), np.array(curves["class"][-1].as_py())

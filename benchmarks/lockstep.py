@@ -25,12 +25,13 @@ from loky import ProcessPoolExecutor
 from machine_facts import machine_facts
 
 from steepest.data.synthetic import HeavyTailedLabels
-from steepest.experiment import Spec
-from steepest.lockstep import pays, train_together
 from steepest.optim import Adam, GradientDescent, SignDescent
 from steepest.problems import Problem, SoftmaxRegression, SoftmaxUnigram, WeightedQuadratic
-from steepest.spec import Method
-from steepest.workers import ENVIRONMENT
+from steepest.runs.execute import execute
+from steepest.runs.lockstep import pays, train_together
+from steepest.runs.method import Method
+from steepest.runs.spec import Spec
+from steepest.runs.workers import ENVIRONMENT
 from steepest_papers.frei2022amplification.problem import XORClusters
 from steepest_papers.li2024signgd.problem import SignalNoise
 
@@ -62,7 +63,7 @@ def grid(problem: Problem, steps: int, options: dict[str, Any], method: Method, 
 
 
 def one_by_one(specs: Sequence[Spec]) -> list[float]:
-    return [float(spec.execute().facts["final_objective"] or np.nan) for spec in specs]
+    return [float(execute(spec).facts["final_objective"] or np.nan) for spec in specs]
 
 
 def lockstep(specs: Sequence[Spec]) -> list[float]:

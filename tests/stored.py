@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from steepest.store import Outcome, Run, Store
+from steepest.runs.store import Outcome, Run, Store
 
 ID, OTHER = "0" * 19 + "1", "0" * 19 + "2"
 LOSS = np.array([2.0, 1.0 / 3.0, float("nan"), 1e-310])

@@ -54,7 +54,7 @@ def anywhere(path: Path) -> set[str]:
 
 
 def package(name: str) -> str:
-    """Return `steepest.optim` of `steepest.optim.adam`, `steepest.spec` of `steepest.spec`."""
+    """Return `steepest.optim` of `steepest.optim.adam`, `steepest.component` of `steepest.component`."""
     return ".".join(name.split(".")[:2])
 
 
@@ -80,34 +80,34 @@ def test_modules_do_not_import_in_circles() -> None:
 # What the lower parts of the core may import from the core, at any place of their files.
 MAY_IMPORT = {
     "steepest.errors": set(),
-    "steepest.norms": set(),
-    "steepest.optim": {"steepest.norms"},
-    "steepest.spec": {"steepest.errors"},
-    "steepest.data": {"steepest.errors", "steepest.files", "steepest.spec"},
+    "steepest.optim.norms": set(),
+    "steepest.optim": {"steepest.optim.norms"},
+    "steepest.component": {"steepest.errors"},
+    "steepest.data": {"steepest.errors", "steepest.files", "steepest.component"},
     "steepest.models": set(),
-    "steepest.problems": {"steepest.data", "steepest.errors", "steepest.models", "steepest.spec"},
+    "steepest.problems": {"steepest.data", "steepest.errors", "steepest.models", "steepest.component"},
     "steepest.files": set(),
-    "steepest.store": {"steepest", "steepest.errors", "steepest.files"},
+    "steepest.runs.store": {"steepest", "steepest.errors", "steepest.files"},
     "steepest.distributed": set(),
-    "steepest.train": {"steepest", "steepest.distributed", "steepest.problems"},
-    "steepest.machine": {"steepest.problems"},
+    "steepest.runs.train": {"steepest", "steepest.distributed", "steepest.problems"},
+    "steepest.runs.cost": {"steepest.problems"},
 }
 # Shells around the rest: nobody imports them, except those named.
 IMPORTED_BY = {
     "steepest.cli": {"steepest.__main__"},
-    "steepest.report": {"steepest.lab"},
+    "steepest.report": {"steepest.claims.lab"},
     "steepest.compare": {"steepest.cli"},
     "steepest.diagnose": {"steepest.cli"},
     "steepest.eject": {"steepest.cli"},
-    "steepest.predict": {"steepest.cli", "steepest.diagnose"},
+    "steepest.theory.predict": {"steepest.cli", "steepest.diagnose"},
     "steepest.monitor": set(),
-    "steepest.lab": {"steepest.cli", "steepest.eject"},
-    "steepest.runner": {
+    "steepest.claims.lab": {"steepest.cli", "steepest.eject"},
+    "steepest.runs.stream": {
         "steepest",
         "steepest.cli",
         "steepest.compare",
-        "steepest.lab",
-        "steepest.paper",
+        "steepest.claims.lab",
+        "steepest.claims.paper",
         "steepest.report",
     },
 }

@@ -15,7 +15,7 @@ import numpy as np
 from steepest.data.corpora import open_corpus
 from steepest.data.frequency import frequency_groups, tail_exponent
 from steepest.data.tokens import BPE, Words, tokenize
-from steepest.predict import predict
+from steepest.theory.predict import predict
 
 corpus = open_corpus(os.environ.get("TUTORIAL_TEXT", "wikipedia"))
 

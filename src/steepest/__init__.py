@@ -12,21 +12,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from steepest.results import SweepResults
-    from steepest.runner import run
-    from steepest.spec import Method
-    from steepest.store import Store
-    from steepest.sweep import Sweep, decades, untuned
+    from steepest.runs.method import Method
+    from steepest.runs.results import SweepResults
+    from steepest.runs.store import Store
+    from steepest.runs.stream import run
+    from steepest.runs.sweep import Sweep, decades, untuned
 
 __version__ = "0.1.0"
 _HOMES = {
-    "Method": "steepest.spec",
-    "Store": "steepest.store",
-    "Sweep": "steepest.sweep",
-    "SweepResults": "steepest.results",
-    "decades": "steepest.sweep",
-    "run": "steepest.runner",
-    "untuned": "steepest.sweep",
+    "Method": "steepest.runs.method",
+    "Store": "steepest.runs.store",
+    "Sweep": "steepest.runs.sweep",
+    "SweepResults": "steepest.runs.results",
+    "decades": "steepest.runs.sweep",
+    "run": "steepest.runs.stream",
+    "untuned": "steepest.runs.sweep",
 }
 __all__ = ["Method", "Store", "Sweep", "SweepResults", "decades", "run", "untuned"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import steepest.files
-import steepest.store
+import steepest.runs.store
 
 K = "kunstner2024heavytailed"
 SMOKE = ("--scale", "smoke")
@@ -129,17 +129,17 @@ def test_store_without_permission(cli, monkeypatch, tmp_path):
 
 
 def test_a_disk_that_fills_up_keeps_finished_runs(cli, monkeypatch, tmp_path):
-    written = steepest.store.write_synced
+    written = steepest.runs.store.write_synced
 
     def write(path: Path, data: bytes) -> str:
         if path.name == "result.json" and len(list((tmp_path / "store/runs").glob("[0-9a-f]*"))) == 2:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         return written(path, data)
 
-    monkeypatch.setattr(steepest.store, "write_synced", write)
+    monkeypatch.setattr(steepest.runs.store, "write_synced", write)
     parts = [str(tmp_path / "store"), "disk is full", "free some space"]
     assert_one_line(cli("run", NUMBERS, "--jobs", "1"), 4, parts)
-    monkeypatch.setattr(steepest.store, "write_synced", written)
+    monkeypatch.setattr(steepest.runs.store, "write_synced", written)
     assert "2/3" in cli("status", NUMBERS).out
     assert "not readable" not in cli("status", NUMBERS).out
     assert cli("run", NUMBERS, "--jobs", "1").code == 0

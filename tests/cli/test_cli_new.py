@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from steepest.store import Store
+from steepest.runs.store import Store
 
 SIZES = ["--steps", "8", "--jobs", "1", "--optimizers", "SGD", "Adam"]
 

@@ -20,7 +20,7 @@ import pytest
 from steepest.cli import work
 from steepest.cli.app import EXAMPLES, app
 from steepest.cli.screen import screen
-from steepest.runner import Step
+from steepest.runs.stream import Step
 
 WHERE = {"--store", "--cache", "--paper", "--json"}
 SIZES = {"--scale", "--set"}

@@ -13,9 +13,9 @@ from steepest.compare.contenders import contenders
 from steepest.compare.plan import Plan
 from steepest.compare.problem_file import ProblemFile
 from steepest.compare.stages import Comparison
-from steepest.experiment import Spec
-from steepest.runner import lookup
-from steepest.store import Outcome, Store
+from steepest.runs.spec import Spec
+from steepest.runs.store import Outcome, Store
+from steepest.runs.stream import lookup
 
 INITIAL, GROUPS = 4.0, 6
 Loss = Callable[[str, float, int], float | None]

@@ -10,8 +10,8 @@ from compare.invented import INITIAL, comparison, invent
 from scipy import stats
 
 from steepest.compare.answer import Answer, answer
-from steepest.results import NotRun
-from steepest.store import Store
+from steepest.runs.results import NotRun
+from steepest.runs.store import Store
 
 STARTS = {"SGD": -1, "Adam": -3, "Sign": -3}
 TWO = {"SGD": -1, "Adam": -3}

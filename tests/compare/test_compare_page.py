@@ -15,7 +15,7 @@ PROBLEM, CALL = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 
 def test_the_page_shows_the_template() -> None:
-    template = files("steepest.templates").joinpath("problem.py.txt").read_text(encoding="utf-8")
+    template = files("steepest.cli.templates").joinpath("problem.py.txt").read_text(encoding="utf-8")
     assert ast.unparse(ast.parse(PROBLEM)) == ast.unparse(ast.parse(template).body[1:])
 
 

@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from steepest.compare.contenders import KNOWN, contenders, starting_exponent
 from steepest.compare.problem_file import ProblemFile
 from steepest.errors import UsageError
-from steepest.spec import Method
+from steepest.runs.method import Method
 
 
 def first_gradient(problem: ProblemFile) -> tuple[float, float, int]:

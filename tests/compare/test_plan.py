@@ -10,8 +10,8 @@ from steepest.compare.contenders import contenders
 from steepest.compare.plan import Cost, affordable_steps, measured_cost, planned, seconds
 from steepest.compare.problem_file import ProblemFile
 from steepest.errors import UsageError
-from steepest.results import NotRun
-from steepest.store import Store
+from steepest.runs.results import NotRun
+from steepest.runs.store import Store
 
 
 @pytest.mark.parametrize(("budget", "jobs"), [(100.0, 1), (100.0, 4), (3600.0, 2)])

@@ -12,8 +12,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from steepest.compare.problem_file import ProblemFile
+from steepest.component import identity
 from steepest.errors import DataError, UsageError
-from steepest.spec import identity
 
 
 def test_the_file_gives_model_data_and_batch_size(tmp_path):

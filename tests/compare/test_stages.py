@@ -9,9 +9,9 @@ import pytest
 from compare.invented import comparison, invent, valley
 
 from steepest.compare.stages import ROUNDS, wider
-from steepest.runner import lookup
-from steepest.store import Store
-from steepest.sweep import Grid
+from steepest.runs.store import Store
+from steepest.runs.stream import lookup
+from steepest.runs.sweep import Grid
 
 STARTS = {"SGD": -1, "Adam": -3}
 FLOOR = {"SGD": 0.5, "Adam": 0.1}

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from steepest.component import identity
 from steepest.data.corpora import (
     NAMED,
     Newsgroups,
@@ -18,7 +19,6 @@ from steepest.data.corpora import (
 from steepest.data.corpus import SPLITS, TextFiles, WikipediaLeads
 from steepest.data.tokens import Words, tokenize
 from steepest.errors import DataError, UsageError
-from steepest.spec import identity
 
 REVISION = "b08601e04326c79dfdd32d625aee71d232d685c3"
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from steepest.component import identity
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.errors import UsageError
 from steepest.models.affine import affine_init
-from steepest.spec import identity
 
 PAPER = {4: (64, 15, 80), 6: (384, 63, 448), 7: (896, 127, 1024), 8: (2048, 255, 2304), 9: (4608, 511, 5120),
          10: (10_240, 1023, 11_264), 11: (22_528, 2047, 24_576)}  # fmt: skip

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from steepest.claims.lab import Lab
+from steepest.claims.paper import papers
 from steepest.data.frequency import zipf
 from steepest.diagnose.advice import Case, Claim, advise
 from steepest.diagnose.evidence import judged, to_run
 from steepest.diagnose.prediction import predicted_ratio, predictions
 from steepest.diagnose.spectrum import Spectrum
 from steepest.diagnose.summary import Summary, references
-from steepest.lab import Lab
-from steepest.measure.scaling_laws import gd_updates, sign_updates
-from steepest.paper import papers
+from steepest.theory.bigram import gd_updates, sign_updates
 
 
 def case(counts, kind="labels", vocabularies=()):

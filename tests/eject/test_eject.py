@@ -15,20 +15,20 @@ import pyarrow as pa
 import pytest
 from small_paper import HOSTILE, invent, paper
 
+from steepest.claims.lab import Lab
+from steepest.claims.paper import Figure, Paper, Results, Settings
+from steepest.claims.verdict import Claim, Measured
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.eject import CannotEject, eject, find_claim
 from steepest.eject.script import Script
 from steepest.errors import UsageError
-from steepest.experiment import Calculation
-from steepest.lab import Lab
 from steepest.optim import AdaGrad, Adam, GradientDescent, Muon, NormalizedGD, RescaledSignDescent, SignDescent
-from steepest.paper import Figure, Paper, Results, Settings
 from steepest.problems import SoftmaxRegression
-from steepest.runner import run
-from steepest.spec import Method
-from steepest.store import Store
-from steepest.sweep import Calculations, Seeds, Sweep, untuned
-from steepest.verdict import Claim, Measured
+from steepest.runs.method import Method
+from steepest.runs.spec import Calculation
+from steepest.runs.store import Store
+from steepest.runs.stream import run
+from steepest.runs.sweep import Calculations, Seeds, Sweep, untuned
 from steepest_papers.kunstner2024heavytailed import measures
 
 PAPER = "kunstner2024heavytailed"

@@ -190,8 +190,8 @@ def test_classes_with_validated_fields_are_refused():
 
 
 def test_what_the_script_has_of_its_own_is_not_cut_out():
-    slices = Slices(["steepest"], {("steepest.verdict", "Measured"): "Measured"})
-    slices.add(("steepest.verdict", "Measured"))
+    slices = Slices(["steepest"], {("steepest.claims.verdict", "Measured"): "Measured"})
+    slices.add(("steepest.claims.verdict", "Measured"))
     assert slices.text() == ""
     assert slices.needed == {"Measured"}
 

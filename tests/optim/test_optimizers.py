@@ -11,9 +11,9 @@ import torch
 from optim.optimizer_records import RECORDS, SIZE, cut, feed, flat, parameters, random_gradients, relative_error
 from torch import Tensor, nn
 
-from steepest.norms import l2_norm
 from steepest.optim import AdaGrad, Adam, AdamW, GradientDescent, Muon, NormalizedGD, RescaledSignDescent, SignDescent
 from steepest.optim.adam import FUSED_FROM
+from steepest.optim.norms import l2_norm
 
 every_optimizer = pytest.mark.parametrize("record", RECORDS.values(), ids=RECORDS.keys())
 with_momentum = [GradientDescent, NormalizedGD, SignDescent, RescaledSignDescent]

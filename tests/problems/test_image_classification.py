@@ -10,15 +10,17 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
 
+from steepest.component import describe
 from steepest.data.images import Images, ImageSet, Shape
 from steepest.errors import UsageError
-from steepest.experiment import Spec
 from steepest.models.layers import Image
 from steepest.optim import GradientDescent
 from steepest.problems import CNN, ImageClassification, ResNet, Task, ViT
 from steepest.problems.image_models import ImageModel
-from steepest.spec import Method, describe
-from steepest.train import loss_by_class
+from steepest.runs.execute import execute
+from steepest.runs.method import Method
+from steepest.runs.spec import Spec
+from steepest.runs.train import loss_by_class
 
 COUNTS, HELD_OUT = (7, 4, 2, 1), (2, 2, 1, 1)
 
@@ -180,7 +182,7 @@ def test_held_out_images_see_the_params_that_are_trained() -> None:
 
 def test_a_run_in_chunks_is_a_run_at_once() -> None:
     outcomes = [
-        Spec(problem=PROBLEM.changed(per_chunk=size), method=Method(GradientDescent), lr=0.01, steps=3).execute()
+        execute(Spec(problem=PROBLEM.changed(per_chunk=size), method=Method(GradientDescent), lr=0.01, steps=3))
         for size in (14, 3)
     ]
     whole, chunked = (outcome.tables["curves"].column("loss").to_numpy() for outcome in outcomes)

@@ -12,7 +12,8 @@ from torch import nn
 from steepest.errors import UsageError
 from steepest.problems.base import Problem, Task, Work
 from steepest.problems.module import Examples, cross_entropy, module_task
-from steepest.train import evaluate, loss_by_class, train
+from steepest.runs.execute import execute
+from steepest.runs.train import evaluate, loss_by_class, train
 
 N, D, C = 30, 5, 4
 
@@ -179,9 +180,9 @@ class Wrapped(Problem):
 
 
 def test_a_checkpointed_run_of_a_module_ends_with_the_same_bytes(tmp_path):
-    from steepest.experiment import Spec
-    from steepest.spec import Method
+    from steepest.runs.method import Method
+    from steepest.runs.spec import Spec
 
     spec = Spec(problem=Wrapped(), method=Method(torch.optim.Adam), lr=0.1, steps=6, groups=2)
-    first, second = spec.execute(), spec.execute(tmp_path / "state.safetensors")
+    first, second = execute(spec), execute(spec, tmp_path / "state.safetensors")
     assert first.tables["curves"].equals(second.tables["curves"])

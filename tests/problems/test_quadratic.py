@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from steepest.experiment import Spec
 from steepest.optim import GradientDescent, SignDescent
 from steepest.problems import WeightedQuadratic
-from steepest.spec import Method
+from steepest.runs.execute import execute
+from steepest.runs.method import Method
+from steepest.runs.spec import Spec
 
 
 def weights(c: int, exponent: float) -> np.ndarray:
@@ -22,7 +23,7 @@ def weights(c: int, exponent: float) -> np.ndarray:
 def curves(problem: WeightedQuadratic, method: Any, lr: float, steps: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean loss, shape (T + 1,), and ½ w_k², shape (T + 1, c)."""
     spec = Spec(problem=problem, method=Method(method), lr=lr, steps=steps, by_class=True)
-    table = spec.execute().tables["curves"]
+    table = execute(spec).tables["curves"]
     halves = np.asarray(table.column("class").combine_chunks().flatten()).reshape(steps + 1, -1)
     return table.column("loss").to_numpy(), halves
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.problems.base import Task
 from steepest.problems.softmax_regression import SoftmaxRegression, affine_task
-from steepest.train import example_weights, loss_by_class, mean_loss
+from steepest.runs.train import example_weights, loss_by_class, mean_loss
 
 PROBLEM = SoftmaxRegression(data=HeavyTailedLabels(m=4))
 

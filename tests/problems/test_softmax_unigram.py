@@ -8,12 +8,12 @@ import torch
 from scipy.special import log_softmax, rel_entr, softmax
 
 from steepest.errors import UsageError
-from steepest.experiment import Spec
-from steepest.lockstep import train_together
 from steepest.optim import GradientDescent, SignDescent
 from steepest.problems import SoftmaxUnigram
 from steepest.problems.base import Task
-from steepest.spec import Method
+from steepest.runs.lockstep import train_together
+from steepest.runs.method import Method
+from steepest.runs.spec import Spec
 
 FORMS = [(None, None), ("rarest", -1), ("most frequent", 0)]
 

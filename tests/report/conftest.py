@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from small_paper import CSV, SVG, Report, invent, paper
 
-from steepest.store import Store
+from steepest.runs.store import Store
 
 
 @pytest.fixture(scope="session")

@@ -9,20 +9,21 @@ from typing import Any
 
 import pyarrow as pa
 
+from steepest.claims.paper import Figure, Paper, Settings
+from steepest.claims.verdict import Claim, Measured, Verdict
 from steepest.data.corpus import WikipediaLeads
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.data.tokens import Words
-from steepest.experiment import Calculation, Spec
 from steepest.optim import Adam, GradientDescent, SignDescent
-from steepest.paper import Figure, Paper, Settings
 from steepest.problems import LastLayer, SoftmaxRegression
 from steepest.report import write_report
-from steepest.results import Undecided
-from steepest.runner import lookup
-from steepest.spec import Method
-from steepest.store import Outcome, Store
-from steepest.sweep import Calculations, Sweep, decades
-from steepest.verdict import Claim, Measured, Verdict
+from steepest.runs.execute import execute
+from steepest.runs.method import Method
+from steepest.runs.results import Undecided
+from steepest.runs.spec import Calculation, Spec
+from steepest.runs.store import Outcome, Store
+from steepest.runs.stream import lookup
+from steepest.runs.sweep import Calculations, Sweep, decades
 
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="400pt" height="80pt"><path id="axes_1" d="M0 0L400 80"/></svg>'
@@ -133,7 +134,7 @@ def invent(store: Store, plan: Any) -> None:
 
 def outcome(item: Spec | Calculation) -> Outcome:
     if isinstance(item, Calculation):
-        return item.execute()
+        return execute(item)
     final = invented_loss(item.method.label, round(math.log10(item.lr), 6), item.seed)
     ends = {"initial": INITIAL, "final": final}
     facts = {f"{end}_{what}": value for end, value in ends.items() for what in ("loss", "objective")}

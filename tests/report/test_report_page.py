@@ -13,7 +13,7 @@ import pytest
 from parsed import Page
 from small_paper import CSV, HOSTILE, SVG, Report
 
-from steepest.paper import Paper
+from steepest.claims.paper import Paper
 from steepest.report.content import Chapter, environments
 
 

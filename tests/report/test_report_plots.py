@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from small_paper import ADAM, GD, INITIAL, SIGN, Report, invented_loss
 
 from steepest.report.plots import learning_rate_plot, share
-from steepest.results import SweepResults
+from steepest.runs.results import SweepResults
 
 thresholds = st.integers(-50, 50)
 

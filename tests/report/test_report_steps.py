@@ -8,7 +8,7 @@ import pytest
 from small_paper import BEST, GROUPS, INITIAL, Report, invented_loss
 
 from steepest.report.steps import FRAMES, frames, group_steps, steps_plot
-from steepest.results import SweepResults
+from steepest.runs.results import SweepResults
 
 
 def results(report: Report) -> SweepResults:

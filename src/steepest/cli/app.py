@@ -1,4 +1,4 @@
-"""The commands. Each is a thin shell around `steepest.lab`; heavy libraries are imported when a command runs."""
+"""The commands. Each is a thin shell around `steepest.claims.lab`; heavy libraries are imported when a command runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from steepest.cli.options import COMMON, SIZES, Common, Sizes, use_cache, worker
 from steepest.cli.predict import predict
 
 if TYPE_CHECKING:
-    from steepest.lab import Lab
+    from steepest.claims.lab import Lab
 
 EXAMPLES = {
     "steepest": """\
@@ -87,7 +87,7 @@ app = App(
 
 def _labs(targets: Sequence[str], sizes: Sizes, common: Common, *, read_only: bool = True) -> list[Lab]:
     """Open the targets, or every paper."""
-    from steepest.lab import Lab, parse_changes
+    from steepest.claims.lab import Lab, parse_changes
 
     use_cache(common)
     changes = parse_changes(sizes.set)
@@ -100,7 +100,7 @@ def _labs(targets: Sequence[str], sizes: Sizes, common: Common, *, read_only: bo
 
 
 def _targets(targets: Sequence[str], common: Common) -> list[str]:
-    from steepest.paper import papers
+    from steepest.claims.paper import papers
 
     return list(dict.fromkeys(targets or papers(common.paper)))
 
@@ -116,8 +116,8 @@ def _arguments(targets: Sequence[str], sizes: Sizes, common: Common) -> list[str
 @app.command(name="list", help_prologue=EXAMPLES["list"], sort_key=1)
 def list_(*, common: Common = COMMON) -> None:
     """List papers with their figures and claims."""
+    from steepest.claims.paper import papers
     from steepest.cli import listing
-    from steepest.paper import papers
 
     listing.papers(papers(common.paper), as_json=common.json)
 
@@ -141,7 +141,7 @@ def show(target: str, /, *, sizes: Sizes = SIZES, common: Common = COMMON) -> No
         (lab,) = _labs([target], sizes, common)
         listing.figure(lab, as_json=common.json)
     else:
-        from steepest.paper import find_paper
+        from steepest.claims.paper import find_paper
 
         listing.papers({target: find_paper(target, common.paper)}, as_json=common.json)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from steepest.compare import Answer, Comparison
-    from steepest.store import Store
+    from steepest.runs.store import Store
 
 
 def compare(
@@ -59,7 +59,7 @@ def compare(
     from steepest.compare.contenders import DEFAULT
     from steepest.compare.page import write_page
     from steepest.compare.plan import seconds
-    from steepest.store import Store, default_store
+    from steepest.runs.store import Store, default_store
 
     started = time.monotonic()
     use_cache(common)
@@ -101,7 +101,7 @@ def _answered(console: Console, comparison: Comparison, store: Store, jobs: int,
     from steepest.cli.work import Display
     from steepest.compare import answer
     from steepest.errors import UsageError
-    from steepest.results import NotRun
+    from steepest.runs.results import NotRun
 
     with Display(console, jobs) as display, closing(comparison.train(store, jobs, deadline)) as steps:
         for step in steps:

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from steepest.claims.verdict import Verdict
     from steepest.diagnose.counting import ExecutorName, Total
     from steepest.diagnose.diagnosis import Diagnosis
     from steepest.diagnose.evidence import Evidence, Judged
     from steepest.diagnose.inputs import Input
     from steepest.diagnose.tokenization import Tokenization
-    from steepest.store import Store
-    from steepest.verdict import Verdict
+    from steepest.runs.store import Store
 
 WORTH_A_RATE = 10  # megabytes; less is mostly start-up
 SIZES = (512, 1_024, 2_048, 4_096, 8_192, 16_384)
@@ -72,7 +72,7 @@ def diagnose(
     from steepest.diagnose.evidence import judged, to_run
     from steepest.diagnose.inputs import open_input
     from steepest.diagnose.page import page_path, write_page
-    from steepest.store import Store, default_store
+    from steepest.runs.store import Store, default_store
 
     use_cache(common)
     _check(output, sizes)
@@ -132,8 +132,8 @@ def _counted(
 
 def _ledger(found: Diagnosis, store: Store, common: Common) -> list[Verdict]:
     """Return the verdicts at laptop scale of the figures that the advice names; those of missing papers are left out."""
-    from steepest.lab import Lab
-    from steepest.paper import papers
+    from steepest.claims.lab import Lab
+    from steepest.claims.paper import papers
 
     known = papers(common.paper)
     figures = dict.fromkeys(claim.figure for advice in found.advice for claim in advice.claims)

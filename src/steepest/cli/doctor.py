@@ -12,9 +12,9 @@ from rich.markup import escape
 from steepest.cli.screen import print_json, screen
 from steepest.data.artefacts import cache_folder
 from steepest.errors import StoreError
-from steepest.machine import gemm_rate
-from steepest.runner import available_cores
-from steepest.store import Store, default_store, environment
+from steepest.runs.cost import gemm_rate
+from steepest.runs.store import Store, default_store, environment
+from steepest.runs.stream import available_cores
 
 SHOWN_ENTRIES = 5
 

@@ -20,11 +20,11 @@ def eject(claim: str, /, *, sizes: Sizes = SIZES, output: Path | None = None, co
     output
         The script [default: CLAIM.py here].
     """
+    from steepest.claims.lab import parse_changes
     from steepest.cli.screen import print_json
     from steepest.eject import eject as ejected
     from steepest.errors import UsageError
     from steepest.files import write_atomically
-    from steepest.lab import parse_changes
 
     use_cache(common)
     target = output or Path(f"{claim.rpartition('/')[2]}.py")

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from steepest.claims.verdict import State, Verdict
 from steepest.cli.screen import number, print_json, screen
-from steepest.verdict import State, Verdict
 
 MARKS: Mapping[State, str] = {
     "supported": "[green]✔ supported[/]",

@@ -10,14 +10,14 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from steepest.claims.lab import Lab
+from steepest.claims.paper import Figure, Paper
 from steepest.cli import ledger
 from steepest.cli.screen import columns, command, number, print_json, screen
 from steepest.errors import StoreError, UsageError
-from steepest.lab import Lab
-from steepest.paper import Figure, Paper
-from steepest.results import SweepResults
-from steepest.store import Run, Store, default_store
-from steepest.sweep import Calculations, Grid, Sweep
+from steepest.runs.results import SweepResults
+from steepest.runs.store import Run, Store, default_store
+from steepest.runs.sweep import Calculations, Grid, Sweep
 
 
 def papers(found: Mapping[str, Paper], *, as_json: bool) -> None:

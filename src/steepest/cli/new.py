@@ -17,7 +17,7 @@ def new(kind: Literal["problem", "paper"], target: Path | None = None, /) -> Non
         The file or folder to write [default: my_problem.py, mypaper].
     """
     from steepest.cli.screen import command
-    from steepest.templates import write_paper, write_problem
+    from steepest.cli.templates import write_paper, write_problem
 
     if kind == "problem":
         written = write_problem(target or Path("my_problem.py"))

@@ -57,7 +57,7 @@ def worker_processes(given: int | None) -> int:
         UsageError: fewer than one, or far more than there are cores.
     """
     from steepest.errors import UsageError
-    from steepest.runner import available_cores
+    from steepest.runs.stream import available_cores
 
     cores = available_cores()
     if given is not None and not 1 <= given <= JOBS_PER_CORE * cores:

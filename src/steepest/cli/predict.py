@@ -13,7 +13,7 @@ from steepest.cli.options import COMMON, Common, use_cache, worker_processes
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from steepest.predict import Prediction
+    from steepest.theory.predict import Prediction
 
 DIGITS = 3
 
@@ -57,8 +57,8 @@ def predict(
     """
     from steepest.cli.screen import print_json
     from steepest.errors import UsageError
-    from steepest.predict import EPSILONS
-    from steepest.predict import predict as predicted
+    from steepest.theory.predict import EPSILONS
+    from steepest.theory.predict import predict as predicted
 
     use_cache(common)
     wanted = epsilon or EPSILONS
@@ -144,10 +144,10 @@ def _number(updates: int | None) -> str:
 
 
 def _draw(found: Prediction, output: Path, name: str) -> None:
+    from steepest.claims.figures import save, style
     from steepest.errors import UsageError
-    from steepest.figures import save, style
-    from steepest.predict import draw
-    from steepest.store import store_errors
+    from steepest.runs.store import store_errors
+    from steepest.theory.predict import draw
 
     if output.suffix != ".svg":
         raise UsageError(f"--output {output}: names an SVG file, as in --output predicted.svg")

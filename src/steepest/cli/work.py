@@ -15,12 +15,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from steepest import distributed
+from steepest.claims.lab import Cost, Lab, train
 from steepest.cli import ledger
 from steepest.cli.screen import columns, duration, print_json, screen
 from steepest.errors import UsageError
-from steepest.lab import Cost, Lab, train
-from steepest.lockstep import Lockstep
-from steepest.runner import Step
+from steepest.runs.lockstep import Lockstep
+from steepest.runs.stream import Step
 
 LINE_EVERY_SECONDS = 60.0
 

@@ -11,15 +11,15 @@ from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 
+from steepest.claims.verdict import MIN_SEEDS
 from steepest.compare.answer import Answer, answer
 from steepest.compare.contenders import DEFAULT, contenders
 from steepest.compare.plan import planned
 from steepest.compare.problem_file import ProblemFile
 from steepest.compare.stages import Comparison
 from steepest.errors import UsageError
-from steepest.runner import available_cores
-from steepest.store import Store, default_store
-from steepest.verdict import MIN_SEEDS
+from steepest.runs.store import Store, default_store
+from steepest.runs.stream import available_cores
 
 __all__ = ["Answer", "Comparison", "ProblemFile", "answer", "compare", "prepared"]
 

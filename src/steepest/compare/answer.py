@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from steepest.claims.verdict import interval
 from steepest.compare.stages import Stage
 from steepest.measure.progress import group_progress
-from steepest.results import Best, NotRun, SweepResults
-from steepest.store import Run, Store
-from steepest.sweep import Sweep, selection_loss
-from steepest.verdict import interval
+from steepest.runs.results import Best, NotRun, SweepResults
+from steepest.runs.store import Run, Store
+from steepest.runs.sweep import Sweep, selection_loss
 
 
 @dataclass(frozen=True)

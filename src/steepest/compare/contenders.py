@@ -18,9 +18,9 @@ from torch.optim import Optimizer
 from steepest.errors import UsageError, unknown
 from steepest.optim import AdaGrad, Adam, AdamW, GradientDescent, Muon, NormalizedGD, RescaledSignDescent, SignDescent
 from steepest.problems.base import Problem
-from steepest.spec import Method
-from steepest.sweep import Grid, untuned
-from steepest.train import train
+from steepest.runs.method import Method
+from steepest.runs.sweep import Grid, untuned
+from steepest.runs.train import train
 
 KNOWN: dict[str, tuple[type[Optimizer], dict[str, Any]]] = {
     "SGD": (GradientDescent, {}),

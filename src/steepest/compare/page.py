@@ -9,13 +9,13 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup
 
+from steepest.claims.figures import save, style
 from steepest.compare import drawing
 from steepest.compare.answer import Answer
 from steepest.compare.problem_file import ProblemFile
-from steepest.figures import save, style
 from steepest.files import write_atomically
-from steepest.results import SweepResults
-from steepest.store import Store, store_errors
+from steepest.runs.results import SweepResults
+from steepest.runs.store import Store, store_errors
 
 
 def write_page(problem: ProblemFile, found: Answer, store: Store, again: str) -> Path:

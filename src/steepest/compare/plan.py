@@ -14,11 +14,11 @@ from typing import Any
 
 from steepest.compare.contenders import Contender, starting_exponent
 from steepest.compare.problem_file import ProblemFile
+from steepest.component import identity
 from steepest.errors import UsageError
-from steepest.experiment import pinned_threads
-from steepest.spec import identity
-from steepest.store import Store
-from steepest.train import evaluate, train
+from steepest.runs.execute import pinned_threads
+from steepest.runs.store import Store
+from steepest.runs.train import evaluate, train
 
 PROBES, PROBE_SHARE = 7, 8  # rates a decade apart, each run for an eighth of the updates
 FIRST_RATES, MORE_RATES, LEAST_ROUNDS = 3, 2, 3

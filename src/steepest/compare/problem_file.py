@@ -24,7 +24,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from traceback import extract_tb
 from types import ModuleType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -47,6 +47,8 @@ class ProblemFile(Problem):
         path: of the file; only its name is part of the problem's identity.
         source: SHA-256 of its text.
     """
+
+    kind: ClassVar[str] = "ProblemFile"
 
     path: str
     source: str

@@ -20,11 +20,11 @@ from typing import Any
 from steepest.compare.contenders import Contender
 from steepest.compare.plan import LEAST_ROUNDS, PROBE_SHARE, PROBES, RATES, Plan
 from steepest.compare.problem_file import ProblemFile
-from steepest.experiment import Spec
-from steepest.runner import Step, lookup, stream
-from steepest.spec import canonical_json, describe
-from steepest.store import Store
-from steepest.sweep import Grid, Known, Progress, Sweep, decades
+from steepest.component import canonical_json, describe
+from steepest.runs.spec import Spec
+from steepest.runs.store import Store
+from steepest.runs.stream import Step, lookup, stream
+from steepest.runs.sweep import Grid, Known, Progress, Sweep, decades
 
 ROUNDS = 5
 GROUPS, ROWS = 10, 50
@@ -60,7 +60,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A problem, optimizers and what is run of them; a plan that `steepest.runner.stream` can train.
+    """A problem, optimizers and what is run of them; a plan that `steepest.runs.stream.stream` can train.
 
     Attributes:
         problem: what is trained.

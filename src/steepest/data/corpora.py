@@ -39,6 +39,8 @@ class Newsgroups(SplitCorpus):
     Downloaded at the first use (38 MB) and never passed on: the authors of the postings gave no licence.
     """
 
+    kind: ClassVar[str] = "Newsgroups"
+
     licence = NEWSGROUPS.licence
     attribution = NEWSGROUPS.attribution
 
@@ -68,6 +70,8 @@ class PennTreebank(SplitCorpus):
     Attributes:
         path: the folder.
     """
+
+    kind: ClassVar[str] = "PennTreebank"
 
     path: Annotated[str, Field(min_length=1)]
     licence = "that of the user's own copy"
@@ -145,11 +149,15 @@ class _WikiText(SplitCorpus):
 class WikiText2(_WikiText):
     """WikiText-2: 2 million training words."""
 
+    kind: ClassVar[str] = "WikiText2"
+
     configuration = "wikitext-2-v1"
 
 
 class WikiText103(_WikiText):
     """WikiText-103: 103 million training words."""
+
+    kind: ClassVar[str] = "WikiText103"
 
     configuration = "wikitext-103-v1"
 

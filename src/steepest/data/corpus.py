@@ -14,10 +14,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from steepest.component import Component
 from steepest.data.artefacts import WIKIPEDIA_LEADS, fetch
 from steepest.errors import DataError
 from steepest.files import sha256
-from steepest.spec import Component
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -53,6 +53,8 @@ class WikipediaLeads(Corpus):
     the same sizes. Downloaded at the first use (5 MB), then read from the cache.
     """
 
+    kind: ClassVar[str] = "WikipediaLeads"
+
     licence = WIKIPEDIA_LEADS.licence
     attribution = WIKIPEDIA_LEADS.attribution
 
@@ -76,6 +78,8 @@ class TextFiles(Corpus):
     Attributes:
         path: the file or folder.
     """
+
+    kind: ClassVar[str] = "TextFiles"
 
     path: Annotated[str, Field(min_length=1)]
     licence = "that of the user's own text"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from functools import lru_cache
 from importlib import import_module
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -97,6 +97,8 @@ class Digits(DigitSet):
     >>> Digits().num_images, Digits(source="hub").num_images, Digits(per_class=100, size=14).shape
     (8000, 60000, (1, 14, 14))
     """
+
+    kind: ClassVar[str] = "Digits"
 
     per_class: int | None = Field(default=None, ge=1)
 

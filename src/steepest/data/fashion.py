@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -32,6 +33,8 @@ class Fashion(GreySet):
     >>> Fashion(imbalance="zipf", largest=600).counts()
     array([600, 300, 200, 150, 120, 100, 85, 75, 66, 60])
     """
+
+    kind: ClassVar[str] = "Fashion"
 
     source: Source = "deb"
     imbalance: Imbalance = "none"

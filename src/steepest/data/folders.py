@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 import torch
@@ -94,6 +94,8 @@ class ImageFolder(ImageSet):
         classes: c, the first c folders; all if None.
         held_out_per_class: images of each class that are not trained on.
     """
+
+    kind: ClassVar[str] = "ImageFolder"
 
     path: Annotated[str, Field(min_length=1)]
     size: int = Field(default=224, ge=8, le=1024)

@@ -8,7 +8,7 @@ photographs of many classes, at a size that a laptop can train on.
 from __future__ import annotations
 
 import math
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -42,6 +42,8 @@ class Glyphs(ImageSet):
     >>> Glyphs(num_glyphs=4, imbalance="zipf", total=25).counts(seed=0)
     array([ 4, 12,  6,  3])
     """
+
+    kind: ClassVar[str] = "Glyphs"
 
     num_glyphs: int = Field(default=1000, ge=2, le=MOST_CLASSES)
     imbalance: Imbalance = "none"

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from steepest.spec import Component
+from steepest.component import Component
 
 Ints = NDArray[np.int64]
 Shape = tuple[int, int, int]

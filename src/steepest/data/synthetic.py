@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from steepest.spec import Component
+from steepest.component import Component
 
 
 class HeavyTailedLabels(Component):
@@ -34,6 +34,8 @@ class HeavyTailedLabels(Component):
     >>> data.counts()
     array([8, 4, 4, 2, 2, 2, 2])
     """
+
+    kind: ClassVar[str] = "HeavyTailedLabels"
 
     m: int = Field(ge=1, le=20)
     inputs: Literal["uniform", "gaussian"] = "uniform"

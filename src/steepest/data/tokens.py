@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from steepest.component import Component, canonical_json, describe
 from steepest.data.artefacts import GPT2_BPE, cache_folder, fetch, unwritable
 from steepest.data.corpus import SPLITS, Corpus, Split
 from steepest.errors import DataError
 from steepest.files import sha256, write_atomically
-from steepest.spec import Component, canonical_json, describe
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -58,6 +58,8 @@ class Words(Vocabulary):
         size: keep the most frequent `size` − 1 words; all words if None.
     """
 
+    kind: ClassVar[str] = "Words"
+
     size: Annotated[int, Field(ge=2)] | None = None
 
     def fit(self, train: Sequence[str]) -> tuple[list[str], Encoder]:
@@ -80,6 +82,8 @@ class BasicEnglish(Words):
     the text stays one token, and is the class `<unk>`, where `Words` would cut it in three.
     """
 
+    kind: ClassVar[str] = "BasicEnglish"
+
     def cut(self, text: str) -> list[str]:
         """Return the words of a text.
 
@@ -100,6 +104,8 @@ class BPE(Vocabulary):
     Attributes:
         size: number of tokens, the 256 bytes included; fewer where the text runs out of pairs.
     """
+
+    kind: ClassVar[str] = "BPE"
 
     size: Annotated[int, Field(gt=256, le=1_000_000)]
 
@@ -125,6 +131,8 @@ class Unigram(Vocabulary):
         size: number of tokens, the 256 bytes included; fewer where the text needs fewer.
     """
 
+    kind: ClassVar[str] = "Unigram"
+
     size: Annotated[int, Field(gt=256, le=1_000_000)]
 
     def fit(self, train: Sequence[str]) -> tuple[list[str], Encoder]:
@@ -142,6 +150,8 @@ class Unigram(Vocabulary):
 
 class GPT2BPE(Vocabulary):
     """The byte-pair vocabulary of GPT-2: 50,257 tokens, whatever the corpus."""
+
+    kind: ClassVar[str] = "GPT2BPE"
 
     def fit(self, train: Sequence[str]) -> tuple[list[str], Encoder]:  # noqa: ARG002 - trained already
         """Load the pinned vocabulary."""

@@ -19,7 +19,7 @@ from steepest.diagnose.spectrum import Spectrum
 from steepest.diagnose.tally import IdCounts, NameCounts, Tally
 from steepest.diagnose.tokenization import Tokenization
 from steepest.errors import UsageError
-from steepest.workers import Workers
+from steepest.runs.workers import Workers
 
 ExecutorName = Literal["local", "ray"]
 WORTH_A_PROCESS = 2**27  # bytes below which starting processes takes longer than counting

@@ -17,7 +17,7 @@ from steepest.diagnose.tail import TailFit, fit_tail
 from steepest.diagnose.tokenization import Tokenization, tokenization
 from steepest.diagnose.vocabularies import counts_by_size
 from steepest.errors import DataError, UsageError
-from steepest.predict import Row
+from steepest.theory.predict import Row
 
 SIZES = (512, 1_024, 2_048, 4_096, 8_192, 16_384)
 WORDS = "words"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from steepest.claims.figures import canvas, group_colours, line_style
+from steepest.claims.paper import Drawing
 from steepest.diagnose.diagnosis import Diagnosis
 from steepest.diagnose.summary import Summary, references
-from steepest.figures import canvas, group_colours, line_style
-from steepest.paper import Drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

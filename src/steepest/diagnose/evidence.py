@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from steepest.claims.verdict import State, Verdict
 from steepest.diagnose.advice import Advice, Claim
-from steepest.verdict import State, Verdict
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup
 
+from steepest.claims.figures import save, style
+from steepest.claims.paper import Drawing
 from steepest.diagnose import drawing
 from steepest.diagnose.advice import ratio_text
 from steepest.diagnose.diagnosis import Diagnosis
 from steepest.diagnose.evidence import Judged
-from steepest.figures import save, style
 from steepest.files import write_atomically
-from steepest.paper import Drawing
-from steepest.store import Store, store_errors
+from steepest.runs.store import Store, store_errors
 
 MARKS = {"supported": "✓", "contradicted": "✗", "undecided": "?", "not run": "·", "out of reach": "∞"}
 

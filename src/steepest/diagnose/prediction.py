@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from steepest.diagnose.spectrum import Spectrum
-from steepest.measure.scaling_laws import gd_updates, sign_updates, sorted_law
-from steepest.predict import Row
-from steepest.predict import predict as predict_updates
+from steepest.theory.bigram import gd_updates, sign_updates, sorted_law
+from steepest.theory.predict import Row
+from steepest.theory.predict import predict as predict_updates
 
 MOST_CLASSES = 2**20
 EPSILON = 0.1
 
 
 def predictions(spectrum: Spectrum) -> list[Row]:
-    """Return the updates in both models of `steepest.predict`, from the million most frequent classes.
+    """Return the updates in both models of `steepest.theory.predict`, from the million most frequent classes.
 
     Where all classes are equally frequent nothing lags behind, and there are no rows.
     """

@@ -12,13 +12,13 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from steepest.claims.lab import Lab
+from steepest.claims.paper import Figure, Paper, papers
+from steepest.claims.verdict import Claim
 from steepest.eject.script import Script
 from steepest.eject.slices import CannotEject
 from steepest.errors import UsageError
-from steepest.lab import Lab
-from steepest.paper import Figure, Paper, papers
-from steepest.store import Store
-from steepest.verdict import Claim
+from steepest.runs.store import Store
 
 __all__ = ["CannotEject", "eject", "find_claim"]
 CAN = "scripts are written for calculations, and for softmax regression and weighted quadratics"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from steepest.claims.paper import Results, Settings
 from steepest.eject.slices import CannotEject
-from steepest.paper import Results, Settings
-from steepest.results import Best, SweepResults
-from steepest.store import Run
+from steepest.runs.results import Best, SweepResults
+from steepest.runs.store import Run
 
 
 class Consulted:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from steepest.eject.slices import CannotEject
 from steepest.optim import AdaGrad, Adam, GradientDescent, NormalizedGD, RescaledSignDescent, SignDescent
-from steepest.spec import Method
+from steepest.runs.method import Method
 
 DESCEND = {
     True: '''

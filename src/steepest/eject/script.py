@@ -10,6 +10,8 @@ from functools import cached_property
 from typing import Any
 
 import steepest
+from steepest.claims.paper import Paper, Results
+from steepest.claims.verdict import Claim, Verdict
 from steepest.eject.consulted import Consulted
 from steepest.eject.expressions import expression, written
 from steepest.eject.parts import (
@@ -27,18 +29,16 @@ from steepest.eject.parts import (
 from steepest.eject.problems import problem_source
 from steepest.eject.rules import DESCEND, rule
 from steepest.eject.slices import CannotEject, Place, Slices
-from steepest.experiment import Calculation, Spec
-from steepest.lockstep import shares_data, stackable
-from steepest.paper import Paper, Results
-from steepest.sweep import Calculations
-from steepest.verdict import Claim, Verdict
+from steepest.runs.lockstep import shares_data, stackable
+from steepest.runs.spec import Calculation, Spec
+from steepest.runs.sweep import Calculations
 
 GIVEN: dict[Place, str] = {
-    ("steepest.paper", "Results"): "Results",
-    ("steepest.results", "Best"): "Best",
-    ("steepest.results", "Undecided"): "Undecided",
-    ("steepest.store", "Run"): "Run",
-    ("steepest.verdict", "Measured"): "Measured",
+    ("steepest.claims.paper", "Results"): "Results",
+    ("steepest.runs.results", "Best"): "Best",
+    ("steepest.runs.results", "Undecided"): "Undecided",
+    ("steepest.runs.store", "Run"): "Run",
+    ("steepest.claims.verdict", "Measured"): "Measured",
     ("steepest.data.synthetic", "HeavyTailedLabels"): "HeavyTailedLabels",
 }
 WIDTH = 120

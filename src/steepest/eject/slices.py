@@ -164,7 +164,8 @@ def _definition(module: str, name: str) -> ast.stmt:
 
 def _instead(module: str, name: str) -> str | None:
     """Return what to write for a method, whose label is all that a measure reads, or None; refuse validated classes."""
-    from steepest.spec import Component, Method
+    from steepest.component import Component
+    from steepest.runs.method import Method
 
     found = getattr(import_module(module), name)
     if isinstance(found, type) and issubclass(found, Component):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from steepest.norms import per_run
+from steepest.optim.norms import per_run
 
 FUSED_DEVICES = ("cpu", "cuda", "mps", "xpu")
 

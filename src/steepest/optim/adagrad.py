@@ -21,8 +21,8 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from steepest.norms import per_run
 from steepest.optim._common import Descent, descend_, gradients, with_gradient
+from steepest.optim.norms import per_run
 
 
 def adagrad_(
@@ -75,6 +75,8 @@ class AdaGrad(Descent):
         >>> w.data
         tensor([ 2., -4.])
     """
+
+    kind = "AdaGrad"
 
     def __init__(self, params: ParamsT, lr: float, *, eps: float = 1e-10) -> None:
         super().__init__(params, {"lr": lr, "eps": eps})

@@ -27,7 +27,6 @@ from torch import Tensor
 from torch.optim.adam import adam
 from torch.optim.optimizer import ParamsT
 
-from steepest.norms import per_run
 from steepest.optim._common import (
     Descent,
     average_,
@@ -37,6 +36,7 @@ from steepest.optim._common import (
     gradients,
     with_gradient,
 )
+from steepest.optim.norms import per_run
 
 FUSED_FROM = 2**14  # numbers of one run
 
@@ -109,6 +109,8 @@ class Adam(torch.optim.Adam):
         >>> w.data
         tensor([ 2.5000, -4.5000])
     """
+
+    kind = "Adam"
 
     stacked: ClassVar[type[Descent]]
 

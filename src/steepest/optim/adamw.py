@@ -91,6 +91,8 @@ class AdamW(torch.optim.AdamW):
         (tensor([[0.8500]]), tensor([0.9000]))
     """
 
+    kind = "AdamW"
+
     named = True  # wants (name, parameter) pairs
 
     def __init__(

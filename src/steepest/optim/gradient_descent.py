@@ -22,8 +22,8 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from steepest.norms import per_run
 from steepest.optim._common import Descent, descend_, gradients, with_gradient
+from steepest.optim.norms import per_run
 
 
 def gradient_descent_(
@@ -75,6 +75,8 @@ class GradientDescent(Descent):
         >>> w.data
         tensor([2.])
     """
+
+    kind = "GradientDescent"
 
     def __init__(self, params: ParamsT, lr: float, *, momentum: float = 0.0) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum})

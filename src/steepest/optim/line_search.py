@@ -28,8 +28,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
-from steepest.norms import l2_norm, per_run
 from steepest.optim._common import check_options, descend_, gradients, refuse_sparse, with_gradient
+from steepest.optim.norms import l2_norm, per_run
 
 SMALLEST_NORM = 1e-8
 
@@ -121,6 +121,8 @@ class LineSearchGD(Optimizer):
         >>> w.data
         tensor([0.4000])
     """
+
+    kind = "LineSearchGD"
 
     def __init__(
         self,

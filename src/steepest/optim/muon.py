@@ -129,6 +129,8 @@ class Muon(Descent):
         (tensor([[0.9861]]), tensor([0.9000]))
     """
 
+    kind = "Muon"
+
     named = True  # wants (name, parameter) pairs
 
     def __init__(

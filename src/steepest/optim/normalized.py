@@ -23,8 +23,8 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from steepest.norms import l2_direction, l2_norm, per_run
 from steepest.optim._common import Descent, descend_, gradients, with_gradient
+from steepest.optim.norms import l2_direction, l2_norm, per_run
 
 
 def normalized_gd_(
@@ -82,6 +82,8 @@ class NormalizedGD(Descent):
         >>> w.data
         tensor([2.4000, 3.2000])
     """
+
+    kind = "NormalizedGD"
 
     def __init__(self, params: ParamsT, lr: float, *, momentum: float = 0.0) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum})

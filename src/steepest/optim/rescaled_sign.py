@@ -22,8 +22,8 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from steepest.norms import l1_norm, per_run
 from steepest.optim._common import Descent, descend_, gradients, with_gradient
+from steepest.optim.norms import l1_norm, per_run
 
 
 def rescaled_sign_descent_(
@@ -81,6 +81,8 @@ class RescaledSignDescent(Descent):
         >>> w.data
         tensor([2., 0.])
     """
+
+    kind = "RescaledSignDescent"
 
     def __init__(self, params: ParamsT, lr: float, *, momentum: float = 0.0) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum})

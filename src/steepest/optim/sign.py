@@ -24,8 +24,8 @@ from typing import Any, Literal
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from steepest.norms import per_run
 from steepest.optim._common import Descent, average_, descend_, gradients, with_gradient
+from steepest.optim.norms import per_run
 
 Order = Literal["sign-first", "signum"]
 
@@ -87,6 +87,8 @@ class SignDescent(Descent):
         >>> w.data
         tensor([2.5000, 0.0000, 0.0000])
     """
+
+    kind = "SignDescent"
 
     def __init__(self, params: ParamsT, lr: float, *, momentum: float = 0.0, order: Order = "sign-first") -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "order": order})

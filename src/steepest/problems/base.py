@@ -14,7 +14,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from steepest.spec import Component
+from steepest.component import Component
 
 Params = Mapping[str, Tensor]
 Data = Mapping[str, Tensor]
@@ -176,7 +176,7 @@ class Problem(Component):
     """Data + model + loss. A subclass states its fields and implements `setup` and `work`.
 
     Attributes:
-        lockstep: whether runs may train as one stacked computation (`steepest.lockstep`). It takes a `Task.loss` that
+        lockstep: whether runs may train as one stacked computation (`steepest.runs.lockstep`). It takes a `Task.loss` that
             reads what depends on the seed, or on `scalars`, from its arguments alone, that `torch.func.vmap` can stack, and
             tasks that agree in all shapes.
         scalars: fields that change numbers of the task but no shape and no line of the loss; runs that differ in them may

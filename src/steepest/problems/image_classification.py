@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import torch
 import torch.nn.functional as F
@@ -31,6 +31,8 @@ class ImageClassification(Problem):
             sizes; with batch norm it is also the number of images that share a mean and a variance.
         precision: of matrix products and convolutions; params, gradients and losses are float32.
     """
+
+    kind: ClassVar[str] = "ImageClassification"
 
     data: SerializeAsAny[ImageSet]
     model: SerializeAsAny[ImageModel]

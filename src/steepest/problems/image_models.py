@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from steepest.component import Component
 from steepest.models import cnn, resnet, vit
 from steepest.models.layers import Image
 from steepest.models.resnet import CHANNELS_PER_GROUP, Norm, Stem
-from steepest.spec import Component
 
 HEAD_BIAS = "head.bias"
 Count = Annotated[int, Field(ge=1)]
@@ -61,6 +61,8 @@ class CNN(ImageModel):
         channels: filters of the two convolutions; the paper's are the default.
     """
 
+    kind: ClassVar[str] = "CNN"
+
     channels: tuple[Count, Count] = cnn.PAPER_CHANNELS
 
     def init(self, image: Image, num_classes: int, generator: torch.Generator) -> dict[str, Tensor]:
@@ -91,6 +93,8 @@ class ResNet(ImageModel):
         stem: "imagenet", 7 × 7 with stride 2 and pooling, or "small", 3 × 3.
         norm: "batch", or "group" of 8 channels.
     """
+
+    kind: ClassVar[str] = "ResNet"
 
     widths: tuple[Width, ...] = (64, 128, 256, 512)
     blocks: tuple[Count, ...] = (2, 2, 2, 2)
@@ -129,6 +133,8 @@ class ViT(ImageModel):
         depth: number of blocks.
         heads: of attention.
     """
+
+    kind: ClassVar[str] = "ViT"
 
     patch: Count = 16
     width: Count = 384

@@ -6,18 +6,18 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field, SerializeAsAny
 from torch import Tensor
 
+from steepest.component import Component
 from steepest.data.corpus import Corpus, Split
 from steepest.data.tokens import Vocabulary, tokenize
 from steepest.errors import DataError
 from steepest.models import gpt, products
 from steepest.problems.base import Batches, Params, Problem, Task, Work, batched_task, derived_seed
-from steepest.spec import Component
 
 ONEDNN_SHARE = 0.6  # of the time that the products would take at the rate of torch's default library
 
@@ -37,6 +37,8 @@ class Transformer(Component):
         init: `gpt2` or `ptb`, the two initialisations of Kunstner et al. (2024).
         precision: of the matrix products; weights and losses are float32.
     """
+
+    kind: ClassVar[str] = "Transformer"
 
     depth: Annotated[int, Field(ge=1)]
     heads: Annotated[int, Field(ge=1)]
@@ -74,6 +76,8 @@ class LanguageModel(Problem):
         per_chunk: windows per forward pass.
         held_out: windows of validation text, fewer where it is shorter; 0 for none.
     """
+
+    kind: ClassVar[str] = "LanguageModel"
 
     corpus: SerializeAsAny[Corpus]
     vocabulary: SerializeAsAny[Vocabulary]

@@ -31,6 +31,8 @@ class LastLayer(Problem):
         width: D of the features.
     """
 
+    kind: ClassVar[str] = "LastLayer"
+
     lockstep: ClassVar[bool] = True
 
     corpus: SerializeAsAny[Corpus]

@@ -25,6 +25,8 @@ class WeightedQuadratic(Problem):
         start: w_k(0), the same for all k.
     """
 
+    kind: ClassVar[str] = "WeightedQuadratic"
+
     lockstep: ClassVar[bool] = True
 
     num_coordinates: int

@@ -25,6 +25,8 @@ class SoftmaxRegression(Problem):
         init: PyTorch's default U(±1/√d), or zero as in the theory.
     """
 
+    kind: ClassVar[str] = "SoftmaxRegression"
+
     lockstep: ClassVar[bool] = True
 
     data: HeavyTailedLabels

@@ -30,6 +30,8 @@ class SoftmaxUnigram(Problem):
             relative to that token's, which is 0.
     """
 
+    kind: ClassVar[str] = "SoftmaxUnigram"
+
     lockstep: ClassVar[bool] = True
 
     num_classes: Annotated[int, Field(ge=2)]

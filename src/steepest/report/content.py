@@ -12,17 +12,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from steepest.claims.paper import Figure, Results, Settings
+from steepest.claims.verdict import Verdict
 from steepest.data.corpus import Corpus
 from steepest.data.images import ImageSet
-from steepest.experiment import Spec
-from steepest.paper import Figure, Results, Settings
 from steepest.report.plots import Gauge, gauge, learning_rate_plot
 from steepest.report.steps import group_steps, steps_plot
-from steepest.results import SweepResults
-from steepest.runner import lookup
-from steepest.store import Store
-from steepest.sweep import Grid, Plan, Sweep, learning_rate
-from steepest.verdict import Verdict
+from steepest.runs.results import SweepResults
+from steepest.runs.spec import Spec
+from steepest.runs.store import Store
+from steepest.runs.stream import lookup
+from steepest.runs.sweep import Grid, Plan, Sweep, learning_rate
 
 
 @dataclass(frozen=True)

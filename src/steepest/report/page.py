@@ -16,12 +16,12 @@ from typing import Any, get_args
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from steepest.claims.paper import Paper, Settings
+from steepest.claims.verdict import State, Verdict
 from steepest.data.artefacts import cache_folder
 from steepest.files import write_atomically
-from steepest.paper import Paper, Settings
 from steepest.report.content import Chapter, environments, sources
-from steepest.store import Store
-from steepest.verdict import State, Verdict
+from steepest.runs.store import Store
 
 MARKS: Mapping[str, str] = {
     "supported": "✓",

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from steepest.figures import line_style
-from steepest.verdict import Verdict
+from steepest.claims.figures import line_style
+from steepest.claims.verdict import Verdict
 
 DECADES = 8
 LABEL = "datum.value > 0 && datum.value < 0.001 ? format(datum.value, '.0e') : format(datum.value, '~g')"

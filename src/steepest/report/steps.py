@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from steepest.figures import line_style
+from steepest.claims.figures import line_style
 from steepest.report.plots import AXIS, FONT
-from steepest.results import SweepResults, Undecided
+from steepest.runs.results import SweepResults, Undecided
 
 FRAMES = 40
 DIGITS = 4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from steepest.paper import Paper
+from steepest.claims.paper import Paper
 from steepest_papers.frei2022amplification import amplification, classifiers, early_drift, label_noise, lazy, signs
 from steepest_papers.frei2022amplification.notes import NOTES
 

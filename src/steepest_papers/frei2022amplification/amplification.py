@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from steepest.paper import Figure
-from steepest.store import Run
-from steepest.sweep import Plan
-from steepest.verdict import Claim
+from steepest.claims.paper import Figure
+from steepest.claims.verdict import Claim
+from steepest.runs.store import Run
+from steepest.runs.sweep import Plan
 from steepest_papers.frei2022amplification import measures
 from steepest_papers.frei2022amplification.amplification_drawing import draw
 from steepest_papers.frei2022amplification.measures import over_seeds, predicted

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from steepest.figures import canvas
-from steepest.paper import Drawing, Results
-from steepest.store import Run
+from steepest.claims.figures import canvas
+from steepest.claims.paper import Drawing, Results
+from steepest.runs.store import Run
 from steepest_papers.frei2022amplification import measures
 from steepest_papers.frei2022amplification.drawings import BAD, GOOD, MINUS, PLUS, Rows, directions, log_time, over_time
 from steepest_papers.frei2022amplification.measures import neurons

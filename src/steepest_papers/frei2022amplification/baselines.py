@@ -17,6 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from steepest.component import declared
 from steepest.problems.base import Task, derived_seed
 from steepest_papers.frei2022amplification.probes import error, held_out_errors
 from steepest_papers.frei2022amplification.problem import XORClusters
@@ -71,6 +72,7 @@ def fit(K: Tensor, y: Tensor, steps: int) -> Tensor:
     return alpha
 
 
+@declared("frei2022amplification.compare")
 def compare(problem: XORClusters, small: int, large: int, seed: int) -> dict[str, float]:
     """Return training and test errors of all baselines on the data of `seed`.
 

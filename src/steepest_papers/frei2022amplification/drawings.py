@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from steepest.figures import plot_band
-from steepest.store import Run
+from steepest.claims.figures import plot_band
+from steepest.runs.store import Run
 from steepest_papers.frei2022amplification.measures import neurons
 from steepest_papers.frei2022amplification.sizes import TIMES
 

@@ -21,6 +21,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from steepest.component import declared
 from steepest_papers.frei2022amplification.problem import XORClusters
 
 Numbers = dict[str, float]
@@ -87,6 +88,7 @@ def population_step(W: Tensor, a: Tensor, mu: Tensor, problem: XORClusters, lr: 
     return step
 
 
+@declared("frei2022amplification.law_path")
 def law_path(problem: XORClusters, lr: float, steps: int, seed: int) -> tuple[Numbers, dict[str, pa.Table]]:
     """Iterate the population step from a run's initial neurons, −ℓ' held at ½.
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from steepest.experiment import Calculation
-from steepest.figures import canvas
-from steepest.paper import Drawing, Figure, Results
-from steepest.store import Run
-from steepest.sweep import Calculations, Plan
-from steepest.verdict import Claim, Measured
+from steepest.claims.figures import canvas
+from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.verdict import Claim, Measured
+from steepest.runs.spec import Calculation
+from steepest.runs.store import Run
+from steepest.runs.sweep import Calculations, Plan
 from steepest_papers.frei2022amplification.drawings import BAD, GOOD, Rows, over_time
 from steepest_papers.frei2022amplification.drift_law import (
     ROOT,

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from steepest.figures import canvas, group_colours
-from steepest.paper import Drawing, Figure, Results
-from steepest.store import Run
-from steepest.sweep import Plan
-from steepest.verdict import Claim, Measured
+from steepest.claims.figures import canvas, group_colours
+from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.verdict import Claim, Measured
+from steepest.runs.store import Run
+from steepest.runs.sweep import Plan
 from steepest_papers.frei2022amplification import measures
 from steepest_papers.frei2022amplification.drawings import Rows, log_time, over_time
 from steepest_papers.frei2022amplification.measures import over_seeds, predicted

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from steepest.experiment import LearningRate
-from steepest.figures import canvas, group_colours
-from steepest.paper import Drawing, Figure, Results
-from steepest.sweep import Plan
-from steepest.verdict import Claim, Measured
+from steepest.claims.figures import canvas, group_colours
+from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.verdict import Claim, Measured
+from steepest.runs.spec import LearningRate
+from steepest.runs.sweep import Plan
 from steepest_papers.frei2022amplification import measures
 from steepest_papers.frei2022amplification.drawings import Rows, log_time, over_time
 from steepest_papers.frei2022amplification.measures import over_seeds, predicted

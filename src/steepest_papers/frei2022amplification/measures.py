@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from steepest.paper import Results
-from steepest.store import Run
-from steepest.verdict import Measured
+from steepest.claims.paper import Results
+from steepest.claims.verdict import Measured
+from steepest.runs.store import Run
 from steepest_papers.frei2022amplification.sizes import STEPS
 
 CAPTURED = 0.7

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from steepest.problems.base import Params, Task
-from steepest.record import Probe
+from steepest.runs.probe import Probe
 from steepest_papers.frei2022amplification.problem import network
 
 
@@ -24,6 +24,8 @@ class Neurons(Probe):
     Args:
         at: the numbers of updates at which it measures.
     """
+
+    kind: ClassVar[str] = "frei2022amplification.Neurons"
 
     def measure(self, task: Task, params: Params) -> Mapping[str, np.ndarray]:
         """Return the columns."""
@@ -43,6 +45,8 @@ class Predictions(Probe):
     Args:
         at: the numbers of updates at which it measures.
     """
+
+    kind: ClassVar[str] = "frei2022amplification.Predictions"
 
     def measure(self, task: Task, params: Params) -> Mapping[str, np.ndarray]:
         """Return the columns."""
@@ -67,6 +71,8 @@ class Plane(Probe):
         size: points on a side.
         reach: u and v run from −reach to reach.
     """
+
+    kind: ClassVar[str] = "frei2022amplification.Plane"
 
     size: Annotated[int, Field(ge=2)] = 40
     reach: Annotated[float, Field(gt=0)] = 1.5

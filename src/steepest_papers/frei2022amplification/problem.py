@@ -39,6 +39,8 @@ class XORClusters(Problem):
         test_points: number of test points.
     """
 
+    kind: ClassVar[str] = "frei2022amplification.XORClusters"
+
     version: ClassVar[int] = 2
     lockstep: ClassVar[bool] = True
     scalars: ClassVar[tuple[str, ...]] = ("noise", "flip_rate", "init_scale")

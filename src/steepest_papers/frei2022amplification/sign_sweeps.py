@@ -17,12 +17,12 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from steepest.claims.paper import Results, Settings
 from steepest.optim import Adam, SignDescent
-from steepest.paper import Results, Settings
-from steepest.results import Best, NotRun, Undecided
-from steepest.spec import Method
-from steepest.store import Run
-from steepest.sweep import Plan, Search, Seeds, Sweep, decades, learning_rate
+from steepest.runs.method import Method
+from steepest.runs.results import Best, NotRun, Undecided
+from steepest.runs.store import Run
+from steepest.runs.sweep import Plan, Search, Seeds, Sweep, decades, learning_rate
 from steepest_papers.frei2022amplification.measures import predicted
 from steepest_papers.frei2022amplification.probes import Neurons, Predictions
 from steepest_papers.frei2022amplification.problem import XORClusters

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from steepest.claims.paper import Figure, Results
+from steepest.claims.verdict import Claim, Measured
 from steepest.measure.curvature import log_slope
-from steepest.paper import Figure, Results
-from steepest.results import Best
-from steepest.spec import Method
-from steepest.store import Run
-from steepest.verdict import Claim, Measured
+from steepest.runs.method import Method
+from steepest.runs.results import Best
+from steepest.runs.store import Run
 from steepest_papers.frei2022amplification import measures
 from steepest_papers.frei2022amplification.measures import Measure, Number, mean, predicted
 from steepest_papers.frei2022amplification.sign_sweeps import (

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from steepest.figures import canvas, line_style, plot_band
-from steepest.paper import Drawing, Results
-from steepest.spec import Method
+from steepest.claims.figures import canvas, line_style, plot_band
+from steepest.claims.paper import Drawing, Results
+from steepest.runs.method import Method
 from steepest_papers.frei2022amplification import measures
 from steepest_papers.frei2022amplification.drawings import At, Rows, directions
 from steepest_papers.frei2022amplification.sign_sweeps import (

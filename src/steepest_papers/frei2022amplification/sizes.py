@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from steepest.experiment import LearningRate, Spec
+from steepest.claims.paper import Settings
 from steepest.optim import GradientDescent
-from steepest.paper import Settings
-from steepest.record import Probe
-from steepest.spec import Method
-from steepest.sweep import Calculations, Seeds
+from steepest.runs.method import Method
+from steepest.runs.probe import Probe
+from steepest.runs.spec import LearningRate, Spec
+from steepest.runs.sweep import Calculations, Seeds
 from steepest_papers.frei2022amplification.probes import Neurons, Plane, Predictions
 from steepest_papers.frei2022amplification.problem import XORClusters
 

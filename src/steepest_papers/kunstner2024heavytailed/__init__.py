@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from steepest.paper import Paper
+from steepest.claims.paper import Paper
 from steepest_papers.kunstner2024heavytailed import (
     appendix_alternatives,
     appendix_barcoded,

@@ -18,13 +18,13 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from steepest.data.barcodes import BarcodedDigits
-from steepest.experiment import Calculation
-from steepest.figures import canvas, line_style
-from steepest.paper import Drawing, Figure, Results
-from steepest.results import Undecided
-from steepest.sweep import Calculations, Plan
-from steepest.verdict import Claim, Measured
+from steepest.claims.figures import canvas, line_style
+from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.verdict import Claim, Measured
+from steepest.component import declared
+from steepest.runs.results import Undecided
+from steepest.runs.spec import Calculation
+from steepest.runs.sweep import Calculations, Plan
 from steepest_papers.kunstner2024heavytailed import drawings, measures
 from steepest_papers.kunstner2024heavytailed.barcoded import (
     PAPER,
@@ -35,6 +35,7 @@ from steepest_papers.kunstner2024heavytailed.barcoded import (
     gap_and_rest,
     learnt,
 )
+from steepest_papers.kunstner2024heavytailed.barcodes import BarcodedDigits
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM, ADAM_M, GD, GD_M
 
 ONLY, LONG, FLOORS = "barcoded-only", "barcoded-long", "floors"
@@ -64,6 +65,7 @@ def long(sizes: BarcodedSizes) -> dict[str, Plan]:
     return {LONG: sizes.sweep(data, RATES), FLOORS: Calculations(calculations)}
 
 
+@declared("kunstner2024heavytailed.loss_floor")
 def loss_floor(data: BarcodedDigits, seed: int) -> dict[str, float]:
     """Return H(y|x) of the training images, and how many of them share their pixels with another class."""
     images = data.raw(seed)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from steepest.figures import canvas, group_colours, table
-from steepest.paper import Drawing, Figure, Results
-from steepest.store import Run
-from steepest.verdict import Claim
+from steepest.claims.figures import canvas, group_colours, table
+from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.verdict import Claim
+from steepest.runs.store import Run
 from steepest_papers.kunstner2024heavytailed.fig7_curvature import correlation, history, scatter
 from steepest_papers.kunstner2024heavytailed.paths import RULE, TIMES, PathSizes, at, over_seeds, path_plans
 

@@ -10,10 +10,10 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from steepest.claims.paper import Figure
+from steepest.claims.verdict import Claim
 from steepest.data.fashion import Fashion
 from steepest.data.images import ImageSet, Imbalance
-from steepest.paper import Figure
-from steepest.verdict import Claim
 from steepest_papers.kunstner2024heavytailed import measures
 from steepest_papers.kunstner2024heavytailed.many_classes import RESNET18, ResNetSizes, plans
 from steepest_papers.kunstner2024heavytailed.many_classes_drawing import drawer

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from steepest.paper import Drawing, Figure, Results
-from steepest.sweep import Plan
-from steepest.verdict import Claim
+from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.verdict import Claim
+from steepest.runs.sweep import Plan
 from steepest_papers.kunstner2024heavytailed import drawings, measures
 from steepest_papers.kunstner2024heavytailed.linear import RULE, LinearSizes, horizon, linear_sweep
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAGRAD, MAIN, RESCALED_M

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.verdict import Claim
 from steepest.data.synthetic import HeavyTailedLabels
-from steepest.paper import Drawing, Figure, Results
 from steepest.problems import SoftmaxRegression
-from steepest.sweep import Plan, Sweep
-from steepest.verdict import Claim
+from steepest.runs.sweep import Plan, Sweep
 from steepest_papers.kunstner2024heavytailed import drawings, measures
 from steepest_papers.kunstner2024heavytailed.linear import LinearSizes, gaussian_grid, linear_sweep
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM, GD

@@ -14,10 +14,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.verdict import Claim
 from steepest.data.synthetic import HeavyTailedLabels
-from steepest.paper import Drawing, Figure, Results
-from steepest.sweep import Plan
-from steepest.verdict import Claim
+from steepest.runs.sweep import Plan
 from steepest_papers.kunstner2024heavytailed import drawings, measures
 from steepest_papers.kunstner2024heavytailed.linear import RULE, LinearSizes, linear_sweep
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M, GD_M

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from steepest.paper import Drawing, Figure, Results
-from steepest.spec import Method
-from steepest.sweep import Calculations, Grid, Plan
-from steepest.verdict import Claim
+from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.verdict import Claim
+from steepest.runs.method import Method
+from steepest.runs.sweep import Calculations, Grid, Plan
 from steepest_papers.kunstner2024heavytailed import measures, step_sizes
 from steepest_papers.kunstner2024heavytailed.linear import RULE, LinearSizes, horizon, linear_sweep
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM, GD, GD_M

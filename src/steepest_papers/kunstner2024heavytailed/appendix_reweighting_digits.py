@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from steepest.paper import Drawing, Figure, Results
-from steepest.sweep import Plan
+from steepest.claims.paper import Drawing, Figure, Results
+from steepest.runs.sweep import Plan
 from steepest_papers.kunstner2024heavytailed import reweighting
 from steepest_papers.kunstner2024heavytailed.barcoded import PAPER, RATES, RULE, SMOKE, BarcodedSizes
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M, GD_M

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from steepest.paper import Drawing, Figure, Results
-from steepest.sweep import Plan
+from steepest.claims.paper import Drawing, Figure, Results
+from steepest.runs.sweep import Plan
 from steepest_papers.kunstner2024heavytailed import reweighting
 from steepest_papers.kunstner2024heavytailed.fig1_language_model import FIGURE as FIG1
 from steepest_papers.kunstner2024heavytailed.fig1_language_model import GROUPS, MAIN, SGD, grids

@@ -17,17 +17,18 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from steepest.claims.figures import canvas
+from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.verdict import Claim, Measured, interval
+from steepest.component import declared
 from steepest.data.corpora import open_corpus
 from steepest.data.corpus import Corpus
 from steepest.data.frequency import frequency_groups, tail_exponent
 from steepest.data.tokens import BPE, Tokenized, Unigram, Vocabulary, tokenize, word_vocabulary
 from steepest.errors import DataError
-from steepest.experiment import Calculation
-from steepest.figures import canvas
-from steepest.paper import Drawing, Figure, Results, Settings
-from steepest.store import Run
-from steepest.sweep import Calculations, Plan
-from steepest.verdict import Claim, Measured, interval
+from steepest.runs.spec import Calculation
+from steepest.runs.store import Run
+from steepest.runs.sweep import Calculations, Plan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,6 +70,7 @@ def plans(sizes: TokenSizes) -> dict[str, Plan]:
     return {"tokens": Calculations(tuple(Calculation(distribution, given, takes=5) for given in options))}
 
 
+@declared("kunstner2024heavytailed.distribution")
 def distribution(corpus: Corpus, vocabulary: Vocabulary, parts: int) -> tuple[Numbers, dict[str, pa.Table]]:
     """Return the numbers of a token distribution on the training documents.
 

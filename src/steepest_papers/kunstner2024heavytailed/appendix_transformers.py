@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from steepest.paper import Drawing, Figure, Results
-from steepest.sweep import Plan
-from steepest.verdict import Claim
+from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.verdict import Claim
+from steepest.runs.sweep import Plan
 from steepest_papers.kunstner2024heavytailed import drawings, measures
 from steepest_papers.kunstner2024heavytailed.language import PTB_CLASSES, RULE, LanguageSizes, around
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM, ADAM_M, GD, GD_M, NORM_M, SIGN_M, renamed

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from steepest.paper import Figure
+from steepest.claims.paper import Figure
 from steepest.problems.image_models import ViT
-from steepest.spec import Method
-from steepest.sweep import Grid
+from steepest.runs.method import Method
+from steepest.runs.sweep import Grid
 from steepest_papers.kunstner2024heavytailed.fig3_many_classes import TITLES
 from steepest_papers.kunstner2024heavytailed.language import around
 from steepest_papers.kunstner2024heavytailed.many_classes import (

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from steepest.figures import canvas, group_colours, line_style, plot_band
-from steepest.paper import Drawing, Results
-from steepest.results import Best, SweepResults
+from steepest.claims.figures import canvas, group_colours, line_style, plot_band
+from steepest.claims.paper import Drawing, Results
+from steepest.runs.results import Best, SweepResults
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from steepest.figures import canvas, group_colours, line_style, plot_band, table
+from steepest.claims.figures import canvas, group_colours, line_style, plot_band, table
+from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.verdict import Claim, Measured
 from steepest.measure.progress import group_progress
-from steepest.paper import Drawing, Figure, Results, Settings
-from steepest.sweep import Plan, Seeds
-from steepest.verdict import Claim, Measured
+from steepest.runs.sweep import Plan, Seeds
 from steepest_papers.kunstner2024heavytailed import measures
 from steepest_papers.kunstner2024heavytailed.fig1_language_model import GROUPS, MAIN, grids
 from steepest_papers.kunstner2024heavytailed.language import RULE, LanguageSizes

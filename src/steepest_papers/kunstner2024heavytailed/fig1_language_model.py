@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from steepest.experiment import Calculation
-from steepest.figures import canvas, group_colours
+from steepest.claims.figures import canvas, group_colours
+from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.verdict import Claim, Measured
 from steepest.optim import AdamW, Muon
-from steepest.paper import Drawing, Figure, Results
-from steepest.results import NotRun
-from steepest.spec import Method
-from steepest.sweep import Calculations, Grid, Plan
-from steepest.verdict import Claim, Measured
+from steepest.runs.method import Method
+from steepest.runs.results import NotRun
+from steepest.runs.spec import Calculation
+from steepest.runs.sweep import Calculations, Grid, Plan
 from steepest_papers.kunstner2024heavytailed import drawings, measures
 from steepest_papers.kunstner2024heavytailed.language import RULE, LanguageSizes, around, token_counts
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M, GD_M, NORM_M, SIGN_M, renamed

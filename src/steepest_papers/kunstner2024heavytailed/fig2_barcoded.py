@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from steepest.data.barcodes import BarcodedDigits
-from steepest.experiment import Calculation
-from steepest.figures import canvas
+from steepest.claims.figures import canvas
+from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.verdict import Claim, Measured
+from steepest.component import declared
 from steepest.measure.progress import group_progress
-from steepest.paper import Drawing, Figure, Results
-from steepest.results import Best
-from steepest.sweep import Calculations, Plan
-from steepest.verdict import Claim, Measured
+from steepest.runs.results import Best
+from steepest.runs.spec import Calculation
+from steepest.runs.sweep import Calculations, Plan
 from steepest_papers.kunstner2024heavytailed import drawings, measures
 from steepest_papers.kunstner2024heavytailed.barcoded import PAPER, RATES, RULE, SMOKE, BarcodedSizes, gap_and_rest
+from steepest_papers.kunstner2024heavytailed.barcodes import BarcodedDigits
 from steepest_papers.kunstner2024heavytailed.optimizers import GD_AND_ADAM
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def plans(sizes: BarcodedSizes) -> dict[str, Plan]:
     }
 
 
+@declared("kunstner2024heavytailed.example_images")
 def example_images(data: BarcodedDigits, seed: int) -> tuple[dict[str, int], dict[str, pa.Table]]:
     """Return the first plain images, and images of the same digits with a bar code and with the empty one.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from steepest.paper import Figure
+from steepest.claims.paper import Figure
 from steepest_papers.kunstner2024heavytailed.many_classes import (
     IMAGENET_SIZES,
     RESNET18,

@@ -7,12 +7,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.verdict import Claim
 from steepest.data.corpora import open_corpus
 from steepest.data.tokens import BPE, word_vocabulary
-from steepest.paper import Drawing, Figure, Results, Settings
 from steepest.problems import LastLayer
-from steepest.sweep import Plan, Seeds, Sweep
-from steepest.verdict import Claim
+from steepest.runs.sweep import Plan, Seeds, Sweep
 from steepest_papers.kunstner2024heavytailed import drawings, measures
 from steepest_papers.kunstner2024heavytailed.optimizers import LAST_LAYER_RATES, MAIN, around
 

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from steepest.claims.figures import canvas, group_colours, table
+from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.verdict import Claim, Measured
 from steepest.data.frequency import zipf
-from steepest.experiment import Spec
-from steepest.figures import canvas, group_colours, table
-from steepest.paper import Drawing, Figure, Results, Settings
 from steepest.problems import WeightedQuadratic
-from steepest.sweep import Calculations, Plan
-from steepest.verdict import Claim, Measured
+from steepest.runs.spec import Spec
+from steepest.runs.sweep import Calculations, Plan
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM, GD, SIGN
 
 SMALL_STEP = 0.005

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from steepest.figures import canvas, group_colours
+from steepest.claims.figures import canvas, group_colours
+from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.verdict import Claim
 from steepest.measure.curvature import log_correlation
-from steepest.paper import Drawing, Figure, Results
-from steepest.store import Run
-from steepest.verdict import Claim
+from steepest.runs.store import Run
 from steepest_papers.kunstner2024heavytailed.paths import (
     MAIN_TIMES,
     RULE,

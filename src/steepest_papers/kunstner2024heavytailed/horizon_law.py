@@ -23,16 +23,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from steepest.claims.figures import canvas, line_style, table
+from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.verdict import Claim, Measured
 from steepest.data.corpora import open_corpus
 from steepest.data.frequency import frequency_groups
 from steepest.data.tokens import word_vocabulary
-from steepest.figures import canvas, line_style, table
-from steepest.paper import Drawing, Figure, Results, Settings
 from steepest.problems import LastLayer
-from steepest.results import Undecided
-from steepest.spec import Method
-from steepest.sweep import Grid, Plan, Seeds, Sweep, decades
-from steepest.verdict import Claim, Measured
+from steepest.runs.method import Method
+from steepest.runs.results import Undecided
+from steepest.runs.sweep import Grid, Plan, Seeds, Sweep, decades
 from steepest_papers.kunstner2024heavytailed import drawings
 from steepest_papers.kunstner2024heavytailed.optimizers import GD, LAST_LAYER_RATES, SIGN
 

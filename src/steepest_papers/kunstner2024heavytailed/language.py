@@ -18,15 +18,16 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from steepest.claims.paper import Settings
+from steepest.component import declared
 from steepest.data.corpora import open_corpus
 from steepest.data.corpus import Corpus
 from steepest.data.frequency import frequency_groups, tail_exponent
 from steepest.data.tokens import BPE, Vocabulary, word_vocabulary
-from steepest.paper import Settings
 from steepest.problems.language_model import LanguageModel, Transformer, windows
-from steepest.spec import Method
-from steepest.sweep import Grid, Seeds, Sweep, decades
-from steepest.train import Weighting
+from steepest.runs.method import Method
+from steepest.runs.sweep import Grid, Seeds, Sweep, decades
+from steepest.runs.train import Weighting
 
 PTB_CLASSES, PTB_TOKENS, PTB_STEPS, PTB_UPDATES_PER_EPOCH = 9_900, 923_648, 5_200, 52
 ROWS_PER_EPOCH = 1
@@ -147,6 +148,7 @@ def around(exponent: float, width: int, paper_width: int | None = None) -> Grid:
     return decades(centre - 1, centre + 1)
 
 
+@declared("kunstner2024heavytailed.token_counts")
 def token_counts(problem: LanguageModel, groups: int) -> tuple[dict[str, float], dict[str, pa.Table]]:
     """Return how often each class is a target, most frequent first, with its frequency group: panel (a).
 

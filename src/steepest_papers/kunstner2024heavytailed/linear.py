@@ -12,11 +12,11 @@ from typing import Annotated
 
 from pydantic import Field
 
+from steepest.claims.paper import Settings
 from steepest.data.synthetic import HeavyTailedLabels
-from steepest.paper import Settings
 from steepest.problems import SoftmaxRegression
-from steepest.spec import Method
-from steepest.sweep import Grid, Seeds, Sweep
+from steepest.runs.method import Method
+from steepest.runs.sweep import Grid, Seeds, Sweep
 from steepest_papers.kunstner2024heavytailed.optimizers import (
     ADAM,
     GD,

@@ -23,17 +23,18 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from steepest.claims.paper import Settings
+from steepest.component import declared
 from steepest.data.folders import ImageFolder
 from steepest.data.glyphs import Glyphs
 from steepest.data.images import Images, ImageSet, Imbalance, Shape
 from steepest.errors import DataError
-from steepest.experiment import Calculation
 from steepest.models.resnet import Norm, Stem
-from steepest.paper import Settings
 from steepest.problems.image_classification import ImageClassification
 from steepest.problems.image_models import ImageModel, ResNet
-from steepest.spec import Method
-from steepest.sweep import Calculations, Grid, Plan, Seeds, Sweep
+from steepest.runs.method import Method
+from steepest.runs.spec import Calculation
+from steepest.runs.sweep import Calculations, Grid, Plan, Seeds, Sweep
 from steepest_papers.kunstner2024heavytailed.language import around
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M, GD_M, renamed
 
@@ -60,6 +61,8 @@ class Unlocated(ImageSet):
         size: side of the images.
         imbalance: "none" or "zipf".
     """
+
+    kind: ClassVar[str] = "kunstner2024heavytailed.Unlocated"
 
     name: str
     classes: int
@@ -253,6 +256,7 @@ def shown_images(sizes: ManyClasses, imbalance: Imbalance) -> Calculation:
     return Calculation(image_table, {"data": sizes.data(imbalance)}, seed=sizes.seeds[0])
 
 
+@declared("kunstner2024heavytailed.image_table")
 def image_table(data: ImageSet, seed: int) -> tuple[dict[str, float], dict[str, pa.Table]]:
     """Return how many images some classes have, six evenly in log rank, and their first six at most.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from steepest.verdict import Claim
+from steepest.claims.verdict import Claim
 from steepest_papers.kunstner2024heavytailed import measures
 
 

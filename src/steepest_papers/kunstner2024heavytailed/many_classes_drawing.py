@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from steepest.figures import canvas
-from steepest.paper import Drawing, Results
-from steepest.results import Best
+from steepest.claims.figures import canvas
+from steepest.claims.paper import Drawing, Results
+from steepest.runs.results import Best
 from steepest_papers.kunstner2024heavytailed import drawings
 from steepest_papers.kunstner2024heavytailed.many_classes import EXAMPLES
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from steepest.claims.paper import Results
+from steepest.claims.verdict import Measured
 from steepest.measure.progress import group_progress, optimizer_gap, progress, rank_order
-from steepest.paper import Results
-from steepest.results import Best, Undecided
-from steepest.verdict import Measured
+from steepest.runs.results import Best, Undecided
 
 Measure = Callable[[Results], Measured]
 

@@ -25,8 +25,8 @@ from steepest.optim import (
     RescaledSignDescent,
     SignDescent,
 )
-from steepest.spec import Method
-from steepest.sweep import Grid, decades, untuned
+from steepest.runs.method import Method
+from steepest.runs.sweep import Grid, decades, untuned
 
 GD = Method(GradientDescent, "GD-m")
 GD_M = Method(GradientDescent, "GD+m", momentum=0.9)

@@ -13,16 +13,16 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from steepest.claims.paper import Results, Settings
+from steepest.claims.verdict import Measured
 from steepest.data.synthetic import HeavyTailedLabels
-from steepest.experiment import Spec
-from steepest.measure.probes import CurvatureByClass, HessianBlocks, ProbabilityByGroup
-from steepest.paper import Results, Settings
 from steepest.problems import SoftmaxRegression
-from steepest.spec import Method
-from steepest.store import Run
-from steepest.sweep import Calculations, Plan, Seeds, learning_rate
-from steepest.verdict import Measured
+from steepest.runs.method import Method
+from steepest.runs.spec import Spec
+from steepest.runs.store import Run
+from steepest.runs.sweep import Calculations, Plan, Seeds, learning_rate
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M, GD, PAPER_DIMENSION
+from steepest_papers.kunstner2024heavytailed.probes import CurvatureByClass, HessianBlocks, ProbabilityByGroup
 
 TIMES = (0, 1, 2, 5, 10, 20, 50, 100)
 MAIN_TIMES = (0, 1, 5, 10, 50, 100)

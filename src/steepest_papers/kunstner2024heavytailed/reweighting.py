@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from steepest.figures import canvas, line_style
-from steepest.paper import Drawing, Results
-from steepest.results import SweepResults
-from steepest.spec import Method
-from steepest.store import Run
-from steepest.sweep import Plan, Sweep, selection_loss
-from steepest.train import Weighting
-from steepest.verdict import Claim, Measured
+from steepest.claims.figures import canvas, line_style
+from steepest.claims.paper import Drawing, Results
+from steepest.claims.verdict import Claim, Measured
+from steepest.runs.method import Method
+from steepest.runs.results import SweepResults
+from steepest.runs.store import Run
+from steepest.runs.sweep import Plan, Sweep, selection_loss
+from steepest.runs.train import Weighting
 from steepest_papers.kunstner2024heavytailed import drawings
 from steepest_papers.kunstner2024heavytailed.measures import Measure, final_losses, run_ids
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from steepest.figures import canvas, group_colours, line_style, plot_band, table
+from steepest.claims.figures import canvas, group_colours, line_style, plot_band, table
+from steepest.claims.paper import Drawing, Results
+from steepest.claims.verdict import Measured
 from steepest.measure.progress import group_progress
-from steepest.paper import Drawing, Results
-from steepest.results import Undecided
-from steepest.store import Run
-from steepest.sweep import Search
-from steepest.verdict import Measured
+from steepest.runs.results import Undecided
+from steepest.runs.store import Run
+from steepest.runs.sweep import Search
 from steepest_papers.kunstner2024heavytailed.measures import Measure
 
 

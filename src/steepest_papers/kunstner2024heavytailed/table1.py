@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import create_model
 
-from steepest.experiment import Spec
-from steepest.figures import canvas, table
-from steepest.paper import Drawing, Figure, Results, Settings
+from steepest.claims.figures import canvas, table
+from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.component import Component
 from steepest.problems import ImageClassification, LastLayer, Problem, SoftmaxRegression, WeightedQuadratic
 from steepest.problems.language_model import LanguageModel
-from steepest.spec import Component
-from steepest.sweep import Plan, Sweep
+from steepest.runs.spec import Spec
+from steepest.runs.sweep import Plan, Sweep
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

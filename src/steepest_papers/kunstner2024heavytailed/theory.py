@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from steepest.experiment import Calculation
-from steepest.paper import Figure, Settings
-from steepest.sweep import Calculations, Plan
+from steepest.claims.paper import Figure, Settings
+from steepest.runs.spec import Calculation
+from steepest.runs.sweep import Calculations, Plan
 from steepest_papers.kunstner2024heavytailed import theory_calculations as calculate
 from steepest_papers.kunstner2024heavytailed.theory_claims import STATEMENTS
 from steepest_papers.kunstner2024heavytailed.theory_drawing import draw

@@ -12,6 +12,7 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from steepest.component import declared
 from steepest.data.frequency import zipf
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.measure.curvature import log_slope
@@ -29,6 +30,7 @@ def uniform_inputs(m: int, features: int, seed: int) -> tuple[Tensor, Tensor, in
     return torch.rand(len(y), features, dtype=torch.float64, generator=generator), y, 2**m - 1
 
 
+@declared("kunstner2024heavytailed.initial_derivatives")
 def initial_derivatives(m: int, features: int, seed: int) -> Numbers:
     """Compare autograd at W = 0 with Proposition 2 (1), and its gradient with the printed sign."""
     X, y, c = uniform_inputs(m, features, seed)
@@ -41,6 +43,7 @@ def initial_derivatives(m: int, features: int, seed: int) -> Numbers:
     }
 
 
+@declared("kunstner2024heavytailed.assigned_derivatives")
 def assigned_derivatives(levels: int, features: int, p: float, seed: int) -> tuple[Numbers, Tables]:
     """Compare autograd under correct assignment with Proposition 2 (2) for c = 2^m − 1, m = 3 … levels."""
     rows = [_assignment_row(m, features, p, seed) for m in range(3, levels + 1)]
@@ -63,6 +66,7 @@ def _assignment_row(m: int, features: int, p: float, seed: int) -> Numbers:
     return {"classes": c, "gradient_error": float(errors[0].abs().max()), "hessian_error": float(errors[1].abs().max())}
 
 
+@declared("kunstner2024heavytailed.gradient_to_trace")
 def gradient_to_trace(m: int, features: int, p: float, seed: int) -> Numbers:
     """Compare g_1/h_1 under correct assignment with ‖x̄_1‖/(p Tr H̄_1), for the most frequent class, π_1 = 1/m."""
     X, y, c = uniform_inputs(m, features, seed)
@@ -72,6 +76,7 @@ def gradient_to_trace(m: int, features: int, p: float, seed: int) -> Numbers:
     return {"deviation": float((gradient.norm() / trace / limit - 1).abs()), "c_pi": c / m}
 
 
+@declared("kunstner2024heavytailed.counterexamples")
 def counterexamples(classes: int, p: float) -> Numbers:
     """Return the error of Proposition 2 (2) relative to the larger term, with one condition broken at a time.
 
@@ -102,6 +107,7 @@ def _relative_errors(x: np.ndarray, own: np.ndarray, prob: np.ndarray) -> tuple[
     return float(gradient), float(trace)
 
 
+@declared("kunstner2024heavytailed.gradient_flow")
 def gradient_flow(classes: int) -> tuple[Numbers, Tables]:
     """Integrate gradient flow on the full c×c matrix and compare it with two scalars per class and the closed form."""
     c, pi, s = classes, zipf(classes), np.geomspace(0.03, 100.0, 42)
@@ -131,6 +137,7 @@ def gradient_flow(classes: int) -> tuple[Numbers, Tables]:
     return numbers, {"curves": _curves(times, pi, loss, shown), "collapse": pa.table(closed | by_class)}
 
 
+@declared("kunstner2024heavytailed.gradient_rates")
 def gradient_rates() -> Numbers:
     """Measure the rate Θ(1/(π_k t)) on the closed form, for c = 2, 10, 1000 and 50 000 classes."""
     sizes, s = (2, 10, 1000, 50_000), np.geomspace(1.0, 1e8, 200)
@@ -153,6 +160,7 @@ def gradient_rates() -> Numbers:
     }
 
 
+@declared("kunstner2024heavytailed.sign_flow")
 def sign_flow(classes: int, step: float = 0.1, count: int = 120) -> tuple[Numbers, Tables]:
     """Run sign descent on the full c×c matrix for several frequency laws, and fit its exponents."""
     c, pi, times = classes, zipf(classes), step * np.arange(count + 1)
@@ -183,6 +191,7 @@ def _curves(times: np.ndarray, pi: np.ndarray, loss: np.ndarray, shown: np.ndarr
     return pa.table(columns)
 
 
+@declared("kunstner2024heavytailed.printed_sign_rate")
 def printed_sign_rate(classes: int, time: float, step: float = 0.1) -> Numbers:
     """Compare sign descent with the printed loss, log(1 + (c−1) e^{−ct}), at one time."""
     found = float(flows.losses(flows.descend(zipf(classes), step, round(time / step), "sign"))[-1, 0])
@@ -190,6 +199,7 @@ def printed_sign_rate(classes: int, time: float, step: float = 0.1) -> Numbers:
     return {"simulated": found, "printed": printed, "ratio": found / printed}
 
 
+@declared("kunstner2024heavytailed.other_flows")
 def other_flows(classes: int) -> Numbers:
     """Integrate reweighted and normalised gradient flows, and flows on inputs of norm r = 3/2, on the full matrix."""
     pi, times = zipf(classes), np.geomspace(0.1, 50.0, 12)
@@ -209,6 +219,7 @@ def other_flows(classes: int) -> Numbers:
     }
 
 
+@declared("kunstner2024heavytailed.times_to_fractions")
 def times_to_fractions(largest: int) -> tuple[Numbers, Tables]:
     """Return how long f needs to fall to 50, 10 and 1 % of log c, c from 10 to `largest`, and how that grows with c."""
     sizes = np.unique(np.geomspace(10, largest, 2 * round(np.log10(largest)) - 1).round().astype(int))
@@ -232,6 +243,7 @@ def times_to_fractions(largest: int) -> tuple[Numbers, Tables]:
     return growth | last, {"times": pa.Table.from_pylist(rows)}
 
 
+@declared("kunstner2024heavytailed.zipf_prefixes")
 def zipf_prefixes() -> Numbers:
     """Return shares and least c π_k of Appendix H's prefixes, cut off at c/log²c (needed) and at c/log c (printed)."""
     small, large, huge = (moments.zipf_prefix(c, 2) for c in (1e3, 1e6, 1e300))
@@ -250,12 +262,14 @@ def zipf_prefixes() -> Numbers:
     }
 
 
+@declared("kunstner2024heavytailed.stable_step")
 def stable_step(classes: int) -> Numbers:
     """Return α π_1 at the largest stable step of gradient descent on the weighted quadratic, by simulation."""
     pi = zipf(classes)
     return {"step_times_weight": moments.largest_stable_step(pi) * float(pi[0])}
 
 
+@declared("kunstner2024heavytailed.class_count")
 def class_count(m: int) -> Numbers:
     """Return the number of classes of the m-level construction, and the printed one."""
     built, printed = len(HeavyTailedLabels(m=m).counts()), 2 ** (m + 1) - 1

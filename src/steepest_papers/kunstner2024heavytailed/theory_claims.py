@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from steepest.measure.facts import fact
-from steepest.verdict import Claim
+from steepest.claims.measures import fact
+from steepest.claims.verdict import Claim
 
 EQ1, EQ2, THEOREM = "Proposition 2, eq. (1)", "Proposition 2, eq. (2)", "Theorem 3"
 

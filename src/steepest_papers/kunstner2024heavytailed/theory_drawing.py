@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from steepest.figures import canvas, group_colours, line_style
-from steepest.paper import Drawing, Results
-from steepest.store import Run
+from steepest.claims.figures import canvas, group_colours, line_style
+from steepest.claims.paper import Drawing, Results
+from steepest.runs.store import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

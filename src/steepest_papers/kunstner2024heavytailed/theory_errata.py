@@ -6,8 +6,8 @@ an erratum calls "printed" rests on it.
 
 from __future__ import annotations
 
-from steepest.measure.facts import fact
-from steepest.verdict import Claim
+from steepest.claims.measures import fact
+from steepest.claims.verdict import Claim
 from steepest_papers.kunstner2024heavytailed.theory_claims import EQ2
 
 ERRATA = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from steepest.paper import Paper
+from steepest.claims.paper import Paper
 from steepest_papers.kunstner2025zipf import (
     bounds,
     cross_entropy,

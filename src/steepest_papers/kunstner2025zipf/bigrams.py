@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from steepest.data.corpus import Corpus
 from steepest.data.tokens import Vocabulary, tokenize
-from steepest.measure.scaling_laws import Floats, gd_relative_error, updates_until
+from steepest.theory.bigram import Floats, gd_relative_error, updates_until
 
 Ints = NDArray[np.int64]
 

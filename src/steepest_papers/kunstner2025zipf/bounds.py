@@ -9,15 +9,16 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from steepest.claims.figures import COLOURS, canvas
+from steepest.claims.measures import fact
+from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.verdict import Claim
+from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.experiment import Calculation
-from steepest.figures import COLOURS, canvas
-from steepest.measure.facts import fact
-from steepest.measure.scaling_laws import Floats, gd_relative_error, sign_relative_error, updates_until
-from steepest.paper import Drawing, Figure, Results, Settings
-from steepest.store import Run
-from steepest.sweep import Calculations, Plan
-from steepest.verdict import Claim
+from steepest.runs.spec import Calculation
+from steepest.runs.store import Run
+from steepest.runs.sweep import Calculations, Plan
+from steepest.theory.bigram import Floats, gd_relative_error, sign_relative_error, updates_until
 from steepest_papers.kunstner2025zipf.iterations import slope_in_size
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def gradient_norm(delta: Floats, T: float) -> float:
     return float(left.sum() / delta.sum())
 
 
+@declared("kunstner2025zipf.compared", version=2)
 def compared(d: int) -> tuple[dict[str, float], dict[str, pa.Table]]:
     """Return truth, bounds and ℓ₁ norm of the gradient at t = √d, and curves over τ = log t / log d."""
     pi, tau = zipf(d), np.linspace(0.02, 1.3, 60)
@@ -82,6 +84,7 @@ def updates_to_small_gradient(pi: Floats) -> float:
     return float(updates_until(lambda T: gradient_norm(pi, T), SMALL) or np.nan)
 
 
+@declared("kunstner2025zipf.gradient_times")
 def gradient_times(d: int) -> dict[str, float]:
     """Return the slope of log T on log(d/H_d) over a decade of d, T the updates until the gradient is small."""
     laws = [zipf(round(d * part)) for part in DECADE]
@@ -93,7 +96,7 @@ def gradient_times(d: int) -> dict[str, float]:
 def plans(sizes: BoundSizes) -> dict[str, Plan]:
     """Return the comparison, and the updates that a small gradient needs."""
     return {
-        "bounds": Calculations((Calculation(compared, {"d": sizes.d}, version=2, takes=0.2),)),
+        "bounds": Calculations((Calculation(compared, {"d": sizes.d}, takes=0.2),)),
         "times": Calculations((Calculation(gradient_times, {"d": sizes.d}, takes=0.2),)),
     }
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from steepest.measure.scaling_laws import Floats
+from steepest.theory.bigram import Floats
 
 Method = Literal["GD", "Sign"]
 Loss = Literal["squared", "cross-entropy"]

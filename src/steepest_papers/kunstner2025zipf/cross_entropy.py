@@ -9,16 +9,17 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from steepest.claims.figures import canvas, line_style
+from steepest.claims.measures import fact
+from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.verdict import Claim, Measured
+from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.experiment import Calculation
-from steepest.figures import canvas, line_style
-from steepest.measure.facts import fact
-from steepest.measure.scaling_laws import Floats
-from steepest.measure.unigram import cross_entropy_and_gradient, entropy, frequencies, initial_loss
-from steepest.paper import Drawing, Figure, Results, Settings
-from steepest.results import Undecided
-from steepest.sweep import Calculations, Plan
-from steepest.verdict import Claim, Measured
+from steepest.runs.results import Undecided
+from steepest.runs.spec import Calculation
+from steepest.runs.sweep import Calculations, Plan
+from steepest.theory.bigram import Floats
+from steepest.theory.unigram import cross_entropy_and_gradient, entropy, frequencies, initial_loss
 from steepest_papers.kunstner2025zipf.brute_force import Method, conditionals, curve, descend
 from steepest_papers.kunstner2025zipf.iterations import slope_in_size
 from steepest_papers.kunstner2025zipf.limits import plain_ticks
@@ -54,6 +55,7 @@ def unigram_errors(p: Floats, eta: float) -> Iterator[float]:
         theta -= eta * gradient.sign()
 
 
+@declared("kunstner2025zipf.sign_identity", version=2)
 def sign_identity(d: int, eta: float, steps: int) -> dict[str, float]:
     """Return the largest difference of sign descent on the bigram matrix and on the unigram model."""
     pi = zipf(d)
@@ -66,6 +68,7 @@ def grid(method: Method, pi: Floats) -> list[float]:
     return [2.0**k / float(pi[0]) for k in range(8)] if method == "GD" else [2.0**k for k in range(-6, 2)]
 
 
+@declared("kunstner2025zipf.hitting_times", version=2)
 def hitting_times(sizes: Sequence[int]) -> tuple[dict[str, float], dict[str, pa.Table]]:
     """Return the updates to each ε of both methods at their best step, and how they grow with d at ε = 0.1."""
     rows: list[dict[str, Any]] = []
@@ -121,8 +124,8 @@ def at_best_step(name: str, evidence: str = "") -> Callable[[Results], Measured]
 
 def plans(sizes: CrossEntropySizes) -> dict[str, Plan]:
     """Return the identity and the times."""
-    identity = Calculation(sign_identity, {"d": 40, "eta": 0.1, "steps": 60}, version=2)
-    times = Calculation(hitting_times, {"sizes": sizes.sizes}, version=2, takes=6.0)
+    identity = Calculation(sign_identity, {"d": 40, "eta": 0.1, "steps": 60})
+    times = Calculation(hitting_times, {"sizes": sizes.sizes}, takes=6.0)
     return {"identity": Calculations((identity,)), "times": Calculations((times,))}
 
 

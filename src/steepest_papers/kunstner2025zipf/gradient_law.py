@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from steepest.claims.measures import fact
+from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.verdict import Claim
+from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.experiment import Calculation
-from steepest.measure.facts import fact
-from steepest.measure.scaling_laws import Floats, gd_relative_error
-from steepest.paper import Drawing, Figure, Results
-from steepest.sweep import Calculations, Plan
-from steepest.verdict import Claim
+from steepest.runs.spec import Calculation
+from steepest.runs.sweep import Calculations, Plan
+from steepest.theory.bigram import Floats, gd_relative_error
 from steepest_papers.kunstner2025zipf.laws import gd_limit, gd_tail, gd_updates_of
 from steepest_papers.kunstner2025zipf.limits import POINTS, LawSizes, approach, panels, tabulate
 
@@ -31,6 +32,7 @@ def error(pi: Floats, tau: float, alpha: float) -> float:
     return gd_relative_error(pi, gd_updates_of(tau, len(pi), alpha))
 
 
+@declared("kunstner2025zipf.gradient_law.law", version=2)
 def law(alpha: float, sizes: Sequence[int]) -> tuple[dict[str, float], dict[str, pa.Table]]:
     """Return how r approaches its limit, and the curves; with α = 2 also the error of the tail's power law at τ = 256."""
     table = tabulate(error, gd_limit, alpha, list(map(float, TAUS[alpha])), sizes)
@@ -46,9 +48,7 @@ def law(alpha: float, sizes: Sequence[int]) -> tuple[dict[str, float], dict[str,
 def plans(sizes: LawSizes) -> dict[str, Plan]:
     """Return one calculation per exponent."""
     return {
-        f"alpha {alpha:g}": Calculations(
-            (Calculation(law, {"alpha": alpha, "sizes": sizes.sizes}, version=2, takes=2.0),)
-        )
+        f"alpha {alpha:g}": Calculations((Calculation(law, {"alpha": alpha, "sizes": sizes.sizes}, takes=2.0),))
         for alpha in TAUS
     }
 

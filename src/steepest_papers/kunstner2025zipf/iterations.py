@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from steepest.claims.figures import canvas, line_style
+from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.verdict import Claim, Measured
+from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.experiment import Calculation
-from steepest.figures import canvas, line_style
-from steepest.measure.scaling_laws import gd_updates, sign_updates
-from steepest.paper import Drawing, Figure, Results
-from steepest.store import Run
-from steepest.sweep import Calculations, Plan
-from steepest.verdict import Claim, Measured
+from steepest.runs.spec import Calculation
+from steepest.runs.store import Run
+from steepest.runs.sweep import Calculations, Plan
+from steepest.theory.bigram import gd_updates, sign_updates
 from steepest_papers.kunstner2025zipf.limits import LawSizes
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Slope(NamedTuple):
     half_width: float
 
 
+@declared("kunstner2025zipf.counted")
 def counted(alpha: float, epsilon: float, sizes: Sequence[int]) -> tuple[dict[str, float], dict[str, pa.Table]]:
     """Return the updates of both methods at each d, and the slope in d with its interval."""
     rows: list[dict[str, float | str]] = []

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import beta, gamma, zeta
 
-from steepest.measure.scaling_laws import Floats, sign_relative_error
+from steepest.theory.bigram import Floats, sign_relative_error
 
 
 def exponential_integral(p: float, x: float) -> float:

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from steepest.claims.figures import canvas, group_colours
+from steepest.claims.paper import Drawing, Settings
 from steepest.data.frequency import zipf
-from steepest.figures import canvas, group_colours
-from steepest.measure.scaling_laws import Floats
-from steepest.paper import Drawing, Settings
-from steepest.store import Run
+from steepest.runs.store import Run
+from steepest.theory.bigram import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from steepest.measure.scaling_laws import Floats, updates_until
+from steepest.theory.bigram import Floats, updates_until
 
 COARSE, FINE = 80, 41
 

@@ -9,16 +9,17 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from steepest.claims.figures import canvas, line_style
+from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.verdict import Claim, Measured
+from steepest.component import declared
 from steepest.data.corpora import open_corpus
 from steepest.data.corpus import Corpus
 from steepest.data.frequency import tail_exponent, zipf
 from steepest.data.tokens import BPE, Vocabulary, word_vocabulary
-from steepest.experiment import Calculation
-from steepest.figures import canvas, line_style
-from steepest.measure.scaling_laws import gd_updates, sign_relative_error, sign_updates, sorted_law, updates_until
-from steepest.paper import Drawing, Figure, Results, Settings
-from steepest.sweep import Calculations, Plan
-from steepest.verdict import Claim, Measured
+from steepest.runs.spec import Calculation
+from steepest.runs.sweep import Calculations, Plan
+from steepest.theory.bigram import gd_updates, sign_relative_error, sign_updates, sorted_law, updates_until
 from steepest_papers.kunstner2025zipf.bigrams import Bigrams, bigrams_of, gd_updates_on, ranked_conditionals
 from steepest_papers.kunstner2025zipf.iterations import slope_in_size
 from steepest_papers.kunstner2025zipf.limits import plain_ticks
@@ -85,6 +86,7 @@ def counts(text: Bigrams, method: str, epsilon: float) -> Counts:
     return Counts(even, odd, model, sign_updates(pi, epsilon), sign_updates(fitted, epsilon))
 
 
+@declared("kunstner2025zipf.measured", version=2)
 def measured(corpus: Corpus, vocabulary: Vocabulary) -> tuple[dict[str, float], dict[str, pa.Table]]:
     """Return updates until each ε, measured on the text's bigrams and predicted.
 
@@ -115,11 +117,7 @@ def plans(sizes: TextSizes) -> dict[str, Plan]:
     corpus = open_corpus(sizes.corpus)
     return {
         plan_name(kind, size): Calculations(
-            (
-                Calculation(
-                    measured, {"corpus": corpus, "vocabulary": sizes.vocabulary(kind, size)}, version=2, takes=3.0
-                ),
-            )
+            (Calculation(measured, {"corpus": corpus, "vocabulary": sizes.vocabulary(kind, size)}, takes=3.0),)
         )
         for kind in KINDS
         for size in sizes.sizes

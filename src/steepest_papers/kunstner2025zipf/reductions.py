@@ -9,14 +9,15 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from steepest.claims.figures import canvas, line_style
+from steepest.claims.measures import fact
+from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.verdict import Claim
+from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.experiment import Calculation
-from steepest.figures import canvas, line_style
-from steepest.measure.facts import fact
-from steepest.measure.scaling_laws import gd_relative_error
-from steepest.paper import Drawing, Figure, Results, Settings
-from steepest.sweep import Calculations, Plan
-from steepest.verdict import Claim
+from steepest.runs.spec import Calculation
+from steepest.runs.sweep import Calculations, Plan
+from steepest.theory.bigram import gd_relative_error
 from steepest_papers.kunstner2025zipf.brute_force import conditionals, curve, descend
 from steepest_papers.kunstner2025zipf.oscillation import exact_error
 
@@ -35,6 +36,7 @@ class MatrixSizes(Settings):
     seed: int = 0
 
 
+@declared("kunstner2025zipf.against_matrices")
 def against_matrices(d: int, seed: int) -> tuple[dict[str, float], dict[str, pa.Table]]:
     """Return the largest relative error of both formulas over t = 1 … T, and the curves."""
     pi = zipf(d)

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from steepest.claims.measures import fact
+from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.verdict import Claim
+from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.experiment import Calculation
-from steepest.measure.facts import fact
-from steepest.measure.scaling_laws import Floats, sign_relative_error
-from steepest.paper import Drawing, Figure, Results
-from steepest.sweep import Calculations, Plan
-from steepest.verdict import Claim
+from steepest.runs.spec import Calculation
+from steepest.runs.sweep import Calculations, Plan
+from steepest.theory.bigram import Floats, sign_relative_error
 from steepest_papers.kunstner2025zipf.laws import best_rank, sign_limit, sign_rank, sign_updates_of
 from steepest_papers.kunstner2025zipf.limits import POINTS, LawSizes, approach, panels, tabulate
 
@@ -31,6 +32,7 @@ def error(pi: Floats, tau: float, alpha: float) -> float:
     return sign_relative_error(pi, sign_updates_of(tau, len(pi), alpha)).error
 
 
+@declared("kunstner2025zipf.sign_law.law")
 def law(alpha: float, sizes: Sequence[int]) -> tuple[dict[str, float], dict[str, pa.Table]]:
     """Return how r approaches its limit, the curves, and for α > 1/2 the error of the best step's rank φ at τ = 2."""
     table = tabulate(error, sign_limit, alpha, list(map(float, TAUS[alpha])), sizes)

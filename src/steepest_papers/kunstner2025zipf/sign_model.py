@@ -9,14 +9,15 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from steepest.claims.figures import COLOURS, canvas, group_colours
+from steepest.claims.measures import fact
+from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.verdict import Claim
+from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.experiment import Calculation
-from steepest.figures import COLOURS, canvas, group_colours
-from steepest.measure.facts import fact
-from steepest.measure.scaling_laws import sign_updates
-from steepest.paper import Drawing, Figure, Results, Settings
-from steepest.sweep import Calculations, Plan
-from steepest.verdict import Claim
+from steepest.runs.spec import Calculation
+from steepest.runs.sweep import Calculations, Plan
+from steepest.theory.bigram import sign_updates
 from steepest_papers.kunstner2025zipf.iterations import slope_in_size
 from steepest_papers.kunstner2025zipf.laws import best_rank, sign_rank
 from steepest_papers.kunstner2025zipf.limits import plain_ticks
@@ -44,6 +45,7 @@ class ModelSizes(Settings):
         return f"d = {', '.join(f'{d:,}' for d in self.sizes)}; α = 1, ε = {EPSILON}"
 
 
+@declared("kunstner2025zipf.steps")
 def steps(d: int) -> tuple[dict[str, float], dict[str, pa.Table]]:
     """Return r over the step η = h/T, exactly and in the model, at T = 2⌊√d⌋ and one update later, and the least of each."""
     pi, T = zipf(d), 2 * int(d**0.5)
@@ -59,6 +61,7 @@ def steps(d: int) -> tuple[dict[str, float], dict[str, pa.Table]]:
     return least | {"T": T, "deviation": deviation}, {"steps": pa.table(columns)}
 
 
+@declared("kunstner2025zipf.updates")
 def updates(sizes: Sequence[int]) -> tuple[dict[str, float], dict[str, pa.Table]]:
     """Return the updates to ε at each d, exactly at even and at odd horizons and in the model, and their slopes in d."""
     laws = [zipf(d) for d in sizes]
@@ -79,6 +82,7 @@ def updates(sizes: Sequence[int]) -> tuple[dict[str, float], dict[str, pa.Table]
     return numbers, {"updates": pa.table({"d": pa.array(sizes), **counted})}
 
 
+@declared("kunstner2025zipf.ranks")
 def ranks(sizes: Sequence[int]) -> tuple[dict[str, float], dict[str, pa.Table]]:
     """Return φ of the best step over τ at each d, 0 for the limit, and its largest relative error at the largest d."""
     taus = np.geomspace(TAUS[0], TAUS[-1], 25)

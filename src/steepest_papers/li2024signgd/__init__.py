@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from steepest.paper import Paper
+from steepest.claims.paper import Paper
 from steepest_papers.li2024signgd import digits, noise, rates, stages
 from steepest_papers.li2024signgd.notes import NOTES
 

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from steepest.experiment import Spec
-from steepest.paper import Results, Settings
-from steepest.spec import Method
-from steepest.store import Run
-from steepest.sweep import Calculations, Plan, Seeds
+from steepest.claims.paper import Results, Settings
+from steepest.runs.method import Method
+from steepest.runs.spec import Spec
+from steepest.runs.store import Run
+from steepest.runs.sweep import Calculations, Plan, Seeds
 from steepest_papers.li2024signgd.methods import GD, MAIN, RATES
 from steepest_papers.li2024signgd.probes import Features, Predictions
 from steepest_papers.li2024signgd.problem import SignalNoise

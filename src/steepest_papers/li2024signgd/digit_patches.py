@@ -37,6 +37,8 @@ class DigitPatches(Problem):
         test_points: number of held-out images, even, half of each digit, with fresh noise.
     """
 
+    kind: ClassVar[str] = "li2024signgd.DigitPatches"
+
     version: ClassVar[int] = 3
     lockstep: ClassVar[bool] = True
     scalars: ClassVar[tuple[str, ...]] = ("noise", "init_scale")

@@ -9,12 +9,13 @@ import pyarrow as pa
 import torch
 from pydantic import Field
 
+from steepest.claims.paper import Figure, Results, Settings
+from steepest.claims.verdict import Claim, Measured
+from steepest.component import declared
 from steepest.data.digits import Digits
-from steepest.experiment import Calculation
-from steepest.paper import Figure, Results, Settings
-from steepest.spec import Method
-from steepest.sweep import Calculations, Plan, Seeds, Sweep
-from steepest.verdict import Claim, Measured
+from steepest.runs.method import Method
+from steepest.runs.spec import Calculation
+from steepest.runs.sweep import Calculations, Plan, Seeds, Sweep
 from steepest_papers.li2024signgd.digit_patches import Digit, DigitPatches, scale_name
 from steepest_papers.li2024signgd.digits_drawing import EXAMPLES, draw
 from steepest_papers.li2024signgd.measures import Measure
@@ -82,6 +83,7 @@ def plans(sizes: DigitSizes) -> dict[str, Plan]:
     return {**sweeps, EXAMPLES: Calculations((examples,))}
 
 
+@declared("li2024signgd.example_samples")
 def example_samples(problem: DigitPatches, count: int, seed: int) -> tuple[dict[str, int], dict[str, pa.Table]]:
     """Return pixels of the first training samples: patch (0 clean, 1 noise), sample, value."""
     data = problem.setup(seed).data

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from steepest.paper import Results
-from steepest.results import Undecided
-from steepest.store import Run
-from steepest.verdict import Measured
+from steepest.claims.paper import Results
+from steepest.claims.verdict import Measured
+from steepest.runs.results import Undecided
+from steepest.runs.store import Run
 
 Number = Callable[[Run], float]
 Measure = Callable[[Results], Measured]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from steepest.figures import COLOURS
+from steepest.claims.figures import COLOURS
 from steepest.optim import Adam, GradientDescent, SignDescent
-from steepest.spec import Method
-from steepest.sweep import Grid, decades
+from steepest.runs.method import Method
+from steepest.runs.sweep import Grid, decades
 
 SIGN = Method(SignDescent, "Sign")
 SIGNUM = Method(SignDescent, "Signum", momentum=0.9, order="signum")

@@ -7,12 +7,12 @@ from functools import partial
 
 import numpy as np
 
+from steepest.claims.paper import Figure, Results
+from steepest.claims.verdict import Claim, Measured
 from steepest.measure.curvature import log_slope
-from steepest.paper import Figure, Results
-from steepest.results import Undecided
-from steepest.spec import Method
-from steepest.store import Run
-from steepest.verdict import Claim, Measured
+from steepest.runs.method import Method
+from steepest.runs.results import Undecided
+from steepest.runs.store import Run
 from steepest_papers.li2024signgd import laws
 from steepest_papers.li2024signgd.comparison import LOUD, QUIET, ComparisonSizes, by_noise, by_samples, cell, plans
 from steepest_papers.li2024signgd.measures import (

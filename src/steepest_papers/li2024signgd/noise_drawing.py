@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from steepest.figures import canvas, plot_band
-from steepest.paper import Drawing, Results
-from steepest.spec import Method
+from steepest.claims.figures import canvas, plot_band
+from steepest.claims.paper import Drawing, Results
+from steepest.runs.method import Method
 from steepest_papers.li2024signgd import laws
 from steepest_papers.li2024signgd.comparison import by_noise, by_samples, cell
 from steepest_papers.li2024signgd.measures import Number, last_prediction, ratio

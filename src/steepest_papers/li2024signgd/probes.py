@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from steepest.problems.base import Data, Params, Task
-from steepest.record import Probe
+from steepest.runs.probe import Probe
 from steepest_papers.li2024signgd.problem import dense
 from steepest_papers.li2024signgd.transformer import CLEAN, NOISE, network, readings
 
@@ -27,6 +28,8 @@ class Features(Probe):
     Args:
         at: the numbers of updates at which it measures.
     """
+
+    kind: ClassVar[str] = "li2024signgd.Features"
 
     @torch.no_grad()
     def measure(self, task: Task, params: Params) -> Mapping[str, np.ndarray]:
@@ -61,6 +64,8 @@ class Rows(Probe):
         at: the numbers of updates at which it measures.
     """
 
+    kind: ClassVar[str] = "li2024signgd.Rows"
+
     @torch.no_grad()
     def measure(self, task: Task, params: Params) -> Mapping[str, np.ndarray]:
         """Return the columns."""
@@ -81,6 +86,8 @@ class ValueNoise(Probe):
         at: the numbers of updates at which it measures.
     """
 
+    kind: ClassVar[str] = "li2024signgd.ValueNoise"
+
     @torch.no_grad()
     def measure(self, task: Task, params: Params) -> Mapping[str, np.ndarray]:
         """Return the columns."""
@@ -98,6 +105,8 @@ class Predictions(Probe):
     Args:
         at: the numbers of updates at which it measures.
     """
+
+    kind: ClassVar[str] = "li2024signgd.Predictions"
 
     @torch.no_grad()
     def measure(self, task: Task, params: Params) -> Mapping[str, np.ndarray]:

@@ -32,6 +32,8 @@ class SignalNoise(Problem):
         test_points: number of fresh samples, even.
     """
 
+    kind: ClassVar[str] = "li2024signgd.SignalNoise"
+
     version: ClassVar[int] = 3
     lockstep: ClassVar[bool] = True
     scalars: ClassVar[tuple[str, ...]] = ("noise", "init_scale")

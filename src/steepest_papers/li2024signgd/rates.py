@@ -7,12 +7,12 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from steepest.experiment import Spec
-from steepest.paper import Figure, Results, Settings
-from steepest.spec import Method
-from steepest.store import Run
-from steepest.sweep import Calculations, Plan, Seeds, Sweep
-from steepest.verdict import Claim, Measured
+from steepest.claims.paper import Figure, Results, Settings
+from steepest.claims.verdict import Claim, Measured
+from steepest.runs.method import Method
+from steepest.runs.spec import Spec
+from steepest.runs.store import Run
+from steepest.runs.sweep import Calculations, Plan, Seeds, Sweep
 from steepest_papers.li2024signgd.measures import Measure, paired
 from steepest_papers.li2024signgd.methods import (
     ADAM,

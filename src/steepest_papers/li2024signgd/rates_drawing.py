@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from steepest.figures import canvas, plot_band
-from steepest.paper import Drawing, Results
-from steepest.results import Best, NotRun, stack
-from steepest.spec import Method
-from steepest.store import Run
+from steepest.claims.figures import canvas, plot_band
+from steepest.claims.paper import Drawing, Results
+from steepest.runs.method import Method
+from steepest.runs.results import Best, NotRun, stack
+from steepest.runs.store import Run
 from steepest_papers.li2024signgd.measures import last_prediction
 from steepest_papers.li2024signgd.methods import ALL, STYLES
 from steepest_papers.li2024signgd.selection import select

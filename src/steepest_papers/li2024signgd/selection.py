@@ -16,12 +16,12 @@ from typing import Literal
 
 import numpy as np
 
-from steepest.paper import Results
-from steepest.results import Best, NotRun, Undecided
-from steepest.spec import Method
-from steepest.store import Run
-from steepest.sweep import Search
-from steepest.verdict import Measured
+from steepest.claims.paper import Results
+from steepest.claims.verdict import Measured
+from steepest.runs.method import Method
+from steepest.runs.results import Best, NotRun, Undecided
+from steepest.runs.store import Run
+from steepest.runs.sweep import Search
 from steepest_papers.li2024signgd.measures import Measure, final_loss, last_prediction
 
 Rule = Literal["training", "smallest", "accurate"]

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from steepest.paper import Results
-from steepest.results import Undecided
-from steepest.store import Run
-from steepest.verdict import Measured
+from steepest.claims.paper import Results
+from steepest.claims.verdict import Measured
+from steepest.runs.results import Undecided
+from steepest.runs.store import Run
 from steepest_papers.li2024signgd import laws
 from steepest_papers.li2024signgd.measures import at, feature, measured_at
 from steepest_papers.li2024signgd.stage_sizes import CUT, FITTED, STEPS, StageSizes

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from steepest.experiment import LearningRate, Spec
-from steepest.paper import Settings
-from steepest.sweep import Calculations, Plan, Seeds
+from steepest.claims.paper import Settings
+from steepest.runs.spec import LearningRate, Spec
+from steepest.runs.sweep import Calculations, Plan, Seeds
 from steepest_papers.li2024signgd.methods import SIGN
 from steepest_papers.li2024signgd.probes import Features, Predictions, Rows, ValueNoise
 from steepest_papers.li2024signgd.problem import SignalNoise

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from steepest.paper import Figure
-from steepest.store import Run
-from steepest.verdict import Claim
+from steepest.claims.paper import Figure
+from steepest.claims.verdict import Claim
+from steepest.runs.store import Run
 from steepest_papers.li2024signgd.measures import Measure, feature, final_loss, last_prediction, over_seeds
 from steepest_papers.li2024signgd.stage_measures import (
     first_run_error,

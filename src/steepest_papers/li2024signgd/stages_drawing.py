@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from steepest.figures import canvas, plot_band
-from steepest.paper import Drawing, Results
-from steepest.store import Run
+from steepest.claims.figures import canvas, plot_band
+from steepest.claims.paper import Drawing, Results
+from steepest.runs.store import Run
 from steepest_papers.li2024signgd import laws
 from steepest_papers.li2024signgd.stage_measures import boundaries
 from steepest_papers.li2024signgd.stage_sizes import CUT, STEPS, StageSizes

@@ -20,13 +20,14 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from steepest.claims.figures import canvas
+from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.verdict import Claim, Measured
+from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.experiment import Calculation
-from steepest.figures import canvas
-from steepest.measure.unigram import contenders, distance, frequencies, updates_needed
-from steepest.paper import Drawing, Figure, Results, Settings
-from steepest.sweep import Calculations, Plan
-from steepest.verdict import Claim, Measured
+from steepest.runs.spec import Calculation
+from steepest.runs.sweep import Calculations, Plan
+from steepest.theory.unigram import contenders, distance, frequencies, updates_needed
 from steepest_papers.yadav2025signdescent.constants import SEEDS, curvature, deviation
 from steepest_papers.yadav2025signdescent.measures import Measure
 from steepest_papers.yadav2025signdescent.styles import method_style
@@ -70,6 +71,7 @@ def _counts(sizes: LogisticSizes, reference: str) -> Iterator[Calculation]:
         yield Calculation(counts, options, takes=0.2 + 1.2e-4 * d)
 
 
+@declared("yadav2025signdescent.additive_logistic.counts")
 def counts(num_classes: int, reference: str, most: int, budget: float) -> dict[str, float | None]:
     """Return distances, and the updates to 5 % of the loss by method; None where it was given up."""
     p, place = frequencies(zipf(num_classes)), REFERENCES[reference]

@@ -21,14 +21,15 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from steepest.claims.figures import canvas
+from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.verdict import Claim, Measured
+from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.experiment import Calculation
-from steepest.figures import canvas
-from steepest.measure.unigram import SMOOTHNESS, cross_entropy_and_gradient, distance, entropy, frequencies
-from steepest.norms import NORMS, Norm
-from steepest.paper import Drawing, Figure, Results, Settings
-from steepest.sweep import Calculations, Plan
-from steepest.verdict import Claim, Measured
+from steepest.optim.norms import NORMS, Norm
+from steepest.runs.spec import Calculation
+from steepest.runs.sweep import Calculations, Plan
+from steepest.theory.unigram import SMOOTHNESS, cross_entropy_and_gradient, distance, entropy, frequencies
 from steepest_papers.yadav2025signdescent.styles import NORM_COLOURS, NORM_NAMES
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def trajectory(p: Tensor, step: Callable[[Tensor, Tensor, int], Tensor], steps: 
         theta = step(theta, g, t)
 
 
+@declared("yadav2025signdescent.descent")
 def descent(num_classes: int, steps: int) -> dict[str, float]:
     """Return, by norm, the largest f_{t+1} − f_t + ‖g_t‖_*²/(2L) along steepest descent: at most 0."""
     p = frequencies(zipf(num_classes))
@@ -86,6 +88,7 @@ def descent(num_classes: int, steps: int) -> dict[str, float]:
     return slacks
 
 
+@declared("yadav2025signdescent.weight_decay")
 def weight_decay(num_classes: int, steps: int) -> tuple[dict[str, float], dict[str, pa.Table]]:
     """Return, by norm, the largest f_t over its bound, f at t = 100, and both curves, for normalised steps with decay."""
     p, t = frequencies(zipf(num_classes)), np.arange(1, steps + 1)
@@ -107,6 +110,7 @@ def weight_decay(num_classes: int, steps: int) -> tuple[dict[str, float], dict[s
     return numbers, {"curves": pa.table(columns)}
 
 
+@declared("yadav2025signdescent.constant_step")
 def constant_step(num_classes: int, horizons: tuple[int, ...]) -> dict[str, float]:
     """Return the least loss of normalised GD at η = R_2/√T over t < T, and its bound, for each horizon T."""
     p = frequencies(zipf(num_classes))

@@ -22,14 +22,15 @@ import pyarrow as pa
 import torch
 from pydantic import Field
 
-from steepest.experiment import Calculation
-from steepest.figures import canvas
-from steepest.measure.facts import fact
-from steepest.measure.unigram import SMOOTHNESS, cross_entropy_and_gradient, frequencies
-from steepest.norms import NORMS
-from steepest.paper import Drawing, Figure, Results, Settings
-from steepest.sweep import Calculations, Plan
-from steepest.verdict import Claim, Measured
+from steepest.claims.figures import canvas
+from steepest.claims.measures import fact
+from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.verdict import Claim, Measured
+from steepest.component import declared
+from steepest.optim.norms import NORMS
+from steepest.runs.spec import Calculation
+from steepest.runs.sweep import Calculations, Plan
+from steepest.theory.unigram import SMOOTHNESS, cross_entropy_and_gradient, frequencies
 from steepest_papers.yadav2025signdescent.distance import complexities
 from steepest_papers.yadav2025signdescent.measures import Measure
 from steepest_papers.yadav2025signdescent.styles import NORM_COLOURS, NORM_NAMES
@@ -69,6 +70,7 @@ def _seeded(function: Any, options: Mapping[str, Any]) -> Calculations:
     return Calculations(tuple(Calculation(function, options, seed, takes=0.5) for seed in SEEDS))
 
 
+@declared("yadav2025signdescent.curvature")
 def curvature(draws: int, seed: int) -> tuple[dict[str, float], dict[str, pa.Table]]:
     """Return the largest curvature of random softmax distributions in each geometry, by brute force, for d = 2, 3, 5, 8.
 
@@ -102,6 +104,7 @@ def curvatures(s: np.ndarray, kept: int | None = None) -> dict[str, np.ndarray]:
     }
 
 
+@declared("yadav2025signdescent.lipschitz")
 def lipschitz(pairs: int, seed: int, num_classes: int = 8) -> dict[str, float]:
     """Return the largest ‖∇f(x) − ∇f(y)‖_* / (L ‖x − y‖) over random pairs, for each norm and its dual.
 
@@ -122,6 +125,7 @@ def lipschitz(pairs: int, seed: int, num_classes: int = 8) -> dict[str, float]:
     }
 
 
+@declared("yadav2025signdescent.adaptive_smoothness")
 def adaptive_smoothness(num_classes: int) -> dict[str, float]:
     """Minimise tr D under the pair constraints 1/(4D_i) + 1/(4D_j) ≤ 1, by a solver that does not know the answer."""
     from scipy.optimize import LinearConstraint, minimize

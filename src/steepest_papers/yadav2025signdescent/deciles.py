@@ -10,23 +10,23 @@ Decile g holds a tenth of the classes, the most frequent first, and its loss is 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import torch
 from pydantic import Field
 
-from steepest.experiment import Spec
-from steepest.figures import COLOURS, canvas, group_colours, table
+from steepest.claims.figures import COLOURS, canvas, group_colours, table
+from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.verdict import Claim, Measured
 from steepest.measure.progress import group_progress
-from steepest.paper import Drawing, Figure, Results, Settings
 from steepest.problems import SoftmaxUnigram
 from steepest.problems.base import Params, Task
-from steepest.record import Probe
-from steepest.store import Run
-from steepest.sweep import Calculations, Plan
-from steepest.verdict import Claim, Measured
+from steepest.runs.probe import Probe
+from steepest.runs.spec import Spec
+from steepest.runs.store import Run
+from steepest.runs.sweep import Calculations, Plan
 from steepest_papers.yadav2025signdescent.trajectories import GD_STEEPEST, SIGN_STEEPEST
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class LossByDecile(Probe):
     Args:
         at: the numbers of updates at which it measures.
     """
+
+    kind: ClassVar[str] = "yadav2025signdescent.LossByDecile"
 
     def measure(self, task: Task, params: Params) -> Mapping[str, np.ndarray]:
         """Return the columns."""

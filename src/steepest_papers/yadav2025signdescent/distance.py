@@ -21,14 +21,15 @@ import numpy as np
 import pyarrow as pa
 from scipy.special import log_softmax, logsumexp, wrightomega
 
+from steepest.claims.figures import canvas
+from steepest.claims.measures import fact
+from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.verdict import Claim, Measured
+from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.experiment import Calculation
-from steepest.figures import canvas
-from steepest.measure.facts import fact
-from steepest.measure.unigram import SMOOTHNESS, contenders, distance, frequencies, initial_loss, updates_needed
-from steepest.paper import Drawing, Figure, Results, Settings
-from steepest.sweep import Calculations, Plan
-from steepest.verdict import Claim, Measured
+from steepest.runs.spec import Calculation
+from steepest.runs.sweep import Calculations, Plan
+from steepest.theory.unigram import SMOOTHNESS, contenders, distance, frequencies, initial_loss, updates_needed
 from steepest_papers.yadav2025signdescent.measures import slope
 from steepest_papers.yadav2025signdescent.styles import NORM_COLOURS
 
@@ -57,6 +58,7 @@ def plans(sizes: DistanceSizes) -> dict[str, Plan]:
     return {"complexities": Calculations((distances,)), "radii": Calculations((travelled,))}
 
 
+@declared("yadav2025signdescent.complexities")
 def complexities(sizes: tuple[int, ...], exponent: float) -> tuple[dict[str, float], dict[str, pa.Table]]:
     """Return R and L R² by vocabulary size and norm, and how far R is from its closed forms."""
     rows: list[dict[str, float]] = []
@@ -87,6 +89,7 @@ def _spread_of_logs(d: int) -> float:
     return math.sqrt(float(logs @ logs) - math.lgamma(d + 1) ** 2 / d)
 
 
+@declared("yadav2025signdescent.radii")
 def radii(sizes: tuple[int, ...], exponent: float, fraction: float) -> tuple[dict[str, float], dict[str, pa.Table]]:
     """Return r_∞(ε) and r_2(ε) by vocabulary size, and the way that sign descent and normalised GD went, T η."""
     rows = []

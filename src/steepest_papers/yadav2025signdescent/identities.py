@@ -20,17 +20,18 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from steepest.claims.figures import canvas, group_colours
+from steepest.claims.measures import fact
+from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.verdict import Claim
+from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.experiment import Calculation
-from steepest.figures import canvas, group_colours
-from steepest.measure.facts import fact
-from steepest.measure.unigram import cross_entropy_and_gradient, distance, frequencies, solution
-from steepest.norms import linf_direction
 from steepest.optim import Adam, SignDescent
-from steepest.paper import Drawing, Figure, Results, Settings
+from steepest.optim.norms import linf_direction
 from steepest.problems import SoftmaxUnigram
-from steepest.sweep import Calculations, Plan
-from steepest.verdict import Claim
+from steepest.runs.spec import Calculation
+from steepest.runs.sweep import Calculations, Plan
+from steepest.theory.unigram import cross_entropy_and_gradient, distance, frequencies, solution
 
 STEPS = 16
 
@@ -52,6 +53,7 @@ def plans(sizes: IdentitySizes) -> dict[str, Plan]:
     return {"identities": Calculations((Calculation(identities, dict(sizes), takes=0.5),))}
 
 
+@declared("yadav2025signdescent.identities")
 def identities(num_classes: int, rows: int) -> tuple[dict[str, float], dict[str, pa.Table]]:
     """Return by how much each identity is missed, and sign descent's lattice points by rank at some steps."""
     generator = torch.Generator().manual_seed(0)

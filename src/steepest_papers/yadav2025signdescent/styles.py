@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from steepest.figures import COLOURS
+from steepest.claims.figures import COLOURS
 
 NAMES: Mapping[str, str] = {
     "Sign": "sign descent",

@@ -12,14 +12,14 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from steepest.figures import canvas, table
+from steepest.claims.figures import canvas, table
+from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.verdict import Claim, Measured
 from steepest.optim import Adam, GradientDescent, NormalizedGD, RescaledSignDescent, SignDescent
-from steepest.paper import Drawing, Figure, Results, Settings
 from steepest.problems import SoftmaxUnigram
-from steepest.results import Best
-from steepest.spec import Method
-from steepest.sweep import Plan, Sweep, decades, untuned
-from steepest.verdict import Claim, Measured
+from steepest.runs.method import Method
+from steepest.runs.results import Best
+from steepest.runs.sweep import Plan, Sweep, decades, untuned
 from steepest_papers.yadav2025signdescent.measures import Measure
 from steepest_papers.yadav2025signdescent.styles import NAMES, method_style
 

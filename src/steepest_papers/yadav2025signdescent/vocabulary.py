@@ -15,14 +15,15 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from steepest.claims.figures import canvas
+from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.verdict import Claim, Measured
+from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.experiment import Calculation
-from steepest.figures import canvas
-from steepest.measure.unigram import FRACTIONS, Hits, contenders, frequencies, updates_needed
-from steepest.paper import Drawing, Figure, Results, Settings
-from steepest.results import Undecided
-from steepest.sweep import Calculations, Plan
-from steepest.verdict import Claim, Measured
+from steepest.runs.results import Undecided
+from steepest.runs.spec import Calculation
+from steepest.runs.sweep import Calculations, Plan
+from steepest.theory.unigram import FRACTIONS, Hits, contenders, frequencies, updates_needed
 from steepest_papers.yadav2025signdescent.measures import Measure, Slope, slope
 from steepest_papers.yadav2025signdescent.styles import NAMES, method_style
 
@@ -71,6 +72,7 @@ def _counts(method: str, sizes: tuple[int, ...], exponent: float, budget: float)
     return Calculation(counts, options, takes=0.3 + SECONDS_PER_LOGIT * min(logits, budget))
 
 
+@declared("yadav2025signdescent.vocabulary.counts")
 def counts(
     method: str, sizes: tuple[int, ...], exponent: float, budget: float
 ) -> tuple[dict[str, float], dict[str, pa.Table]]:

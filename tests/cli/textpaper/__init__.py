@@ -10,16 +10,16 @@ from typing import Any
 import pyarrow as pa
 from matplotlib.figure import Figure as Canvas
 
+from steepest.claims.paper import Drawing, Figure, Paper, Results, Settings
+from steepest.claims.verdict import Claim, Measured
 from steepest.data.corpus import TextFiles
 from steepest.data.tokens import Words
 from steepest.errors import DataError
-from steepest.experiment import Calculation
 from steepest.optim import SignDescent
-from steepest.paper import Drawing, Figure, Paper, Results, Settings
 from steepest.problems import LastLayer
-from steepest.spec import Method
-from steepest.sweep import Calculations, Plan, Sweep, untuned
-from steepest.verdict import Claim, Measured
+from steepest.runs.method import Method
+from steepest.runs.spec import Calculation
+from steepest.runs.sweep import Calculations, Plan, Sweep, untuned
 
 
 class TextSizes(Settings):

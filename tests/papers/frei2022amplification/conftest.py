@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from steepest.paper import Results
-from steepest.runner import stream
-from steepest.store import Store
+from steepest.claims.paper import Results
+from steepest.runs.store import Store
+from steepest.runs.stream import stream
 from steepest_papers.frei2022amplification import PAPER
 
 SIZES: dict[str, Any] = {"samples": 40, "width": 8, "seeds": (0, 1, 2)}

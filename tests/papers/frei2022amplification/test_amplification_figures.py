@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from steepest.claims.figures import style
+from steepest.claims.paper import Results
+from steepest.claims.verdict import judge
 from steepest.errors import UsageError
-from steepest.figures import style
-from steepest.paper import Results
-from steepest.results import NotRun
-from steepest.store import Store
-from steepest.verdict import judge
+from steepest.runs.results import NotRun
+from steepest.runs.store import Store
 from steepest_papers.frei2022amplification import PAPER, early_drift, label_noise, lazy, measures
 from steepest_papers.frei2022amplification.sign_sweeps import SignSizes
 from steepest_papers.frei2022amplification.sizes import STEPS

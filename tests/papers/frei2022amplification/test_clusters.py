@@ -9,10 +9,11 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from steepest.errors import UsageError
-from steepest.experiment import Spec
-from steepest.lockstep import train_together
 from steepest.optim import Adam, GradientDescent, SignDescent
-from steepest.spec import Method
+from steepest.runs.execute import execute
+from steepest.runs.lockstep import train_together
+from steepest.runs.method import Method
+from steepest.runs.spec import Spec
 from steepest_papers.frei2022amplification.problem import XORClusters, logistic_loss, network, output_weights
 
 SMALL = XORClusters(samples=30, dimension=5, width=8, noise=0.3, init_scale=0.5, test_points=20)
@@ -98,7 +99,7 @@ def test_work_counts_the_matrix_products() -> None:
 def test_runs_train_in_lockstep_as_alone(method: Method) -> None:
     specs = [Spec(problem=SMALL, method=method, lr=lr, steps=5, seed=seed) for lr in (0.01, 0.1) for seed in (0, 1)]
     for spec, (together, _) in zip(specs, train_together(specs), strict=True):
-        alone = spec.execute()
+        alone = execute(spec)
         assert together.facts["final_loss"] == pytest.approx(alone.facts["final_loss"], rel=1e-5)
         assert together.facts["final_loss"] != together.facts["initial_loss"]
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from steepest.problems.base import Task
-from steepest.store import Run, Store
+from steepest.runs.execute import execute
+from steepest.runs.store import Run, Store
 from steepest_papers.frei2022amplification import measures
 from steepest_papers.frei2022amplification.amplification import agreement
 from steepest_papers.frei2022amplification.probes import Neurons, Plane, Predictions, error
@@ -27,7 +28,7 @@ PERFECT = torch.tensor([[1.0, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     (spec,) = descents(PROBLEM, 1.0, (5,)).calculations
-    return Store(tmp_path_factory.mktemp("store")).put(spec.id, spec.description(), spec.execute(), 0.0)
+    return Store(tmp_path_factory.mktemp("store")).put(spec.id, spec.description(), execute(spec), 0.0)
 
 
 @pytest.fixture(scope="module")

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from steepest.experiment import Spec
-from steepest.figures import style
-from steepest.paper import Results
-from steepest.results import Undecided
-from steepest.sweep import Calculations, Sweep
-from steepest.verdict import judge
+from steepest.claims.figures import style
+from steepest.claims.paper import Results
+from steepest.claims.verdict import judge
+from steepest.runs.results import Undecided
+from steepest.runs.spec import Spec
+from steepest.runs.sweep import Calculations, Sweep
 from steepest_papers.frei2022amplification import PAPER, measures, sign_sweeps, signs
 from steepest_papers.frei2022amplification.sign_sweeps import (
     ADAM,

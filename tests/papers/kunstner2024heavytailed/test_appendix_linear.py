@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from steepest import runner
+from steepest.claims.paper import Figure, Results
+from steepest.claims.verdict import Measured
 from steepest.data.synthetic import HeavyTailedLabels
-from steepest.experiment import Spec
-from steepest.paper import Figure, Results
-from steepest.results import Undecided
-from steepest.store import Store
-from steepest.sweep import Calculations, Sweep, decades
-from steepest.verdict import Measured
+from steepest.runs import stream as runner
+from steepest.runs.results import Undecided
+from steepest.runs.spec import Spec
+from steepest.runs.store import Store
+from steepest.runs.sweep import Calculations, Sweep, decades
 from steepest_papers.kunstner2024heavytailed import (
     appendix_horizons,
     appendix_inputs,

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from steepest.claims.figures import style
+from steepest.claims.verdict import MIN_SEEDS, interval, judge
 from steepest.data.corpus import TextFiles
 from steepest.data.tokens import BPE, Unigram, Words, tokenize
 from steepest.errors import DataError, UsageError
-from steepest.figures import style
-from steepest.runner import stream
-from steepest.store import Store
-from steepest.sweep import Calculations
-from steepest.verdict import MIN_SEEDS, interval, judge
+from steepest.runs.store import Store
+from steepest.runs.stream import stream
+from steepest.runs.sweep import Calculations
 from steepest_papers.kunstner2024heavytailed import appendix_tokens as tokens
 
 FIGURE = tokens.FIGURE

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from scipy.stats import entropy
 
-from steepest.data.barcodes import BarcodedDigits
+from steepest.claims.verdict import Measured
 from steepest.data.frequency import frequency_groups
 from steepest.problems import CNN, ImageClassification
-from steepest.results import Best, Undecided
-from steepest.sweep import Sweep
-from steepest.verdict import Measured
+from steepest.runs.results import Best, Undecided
+from steepest.runs.sweep import Sweep
 from steepest_papers.kunstner2024heavytailed import appendix_barcoded as appendix
 from steepest_papers.kunstner2024heavytailed import fig2_barcoded as fig2
 from steepest_papers.kunstner2024heavytailed import measures
 from steepest_papers.kunstner2024heavytailed.appendix_barcoded import ALONE, LONGER, conditional_entropy, contradicted
 from steepest_papers.kunstner2024heavytailed.barcoded import RATES, BarcodedSizes, gap_and_rest, learnt
+from steepest_papers.kunstner2024heavytailed.barcodes import BarcodedDigits
 from steepest_papers.kunstner2024heavytailed.optimizers import MAIN
 
 

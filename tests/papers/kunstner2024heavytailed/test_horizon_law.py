@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from steepest.claims.figures import style
+from steepest.claims.verdict import MIN_SEEDS, judge
 from steepest.data.frequency import frequency_groups, loss_by_group
-from steepest.figures import style
-from steepest.results import Undecided
-from steepest.runner import stream
-from steepest.store import Store
-from steepest.sweep import Sweep
-from steepest.verdict import MIN_SEEDS, judge
+from steepest.runs.results import Undecided
+from steepest.runs.store import Store
+from steepest.runs.stream import stream
+from steepest.runs.sweep import Sweep
 from steepest_papers.kunstner2024heavytailed import horizon_law as law
 from steepest_papers.kunstner2024heavytailed.optimizers import GD, SIGN
 from steepest_papers.kunstner2024heavytailed.theory_flows import gradient_flow_loss, sign_flow_loss

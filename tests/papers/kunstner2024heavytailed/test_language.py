@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from steepest.claims.paper import Figure
 from steepest.data.tokens import BPE, BasicEnglish
-from steepest.paper import Figure
 from steepest.problems import LanguageModel
 from steepest.problems.language_model import windows
-from steepest.sweep import Sweep
+from steepest.runs.sweep import Sweep
 from steepest_papers.kunstner2024heavytailed import appendix_transformers, fig1_classes, fig1_language_model
 from steepest_papers.kunstner2024heavytailed.language import LanguageSizes, token_counts
 

@@ -16,12 +16,12 @@ from steepest.data.frequency import frequency_groups
 from steepest.data.glyphs import Glyphs
 from steepest.data.images import Images, ImageSet, Shape
 from steepest.errors import DataError
-from steepest.experiment import Spec
 from steepest.optim import Adam, GradientDescent
 from steepest.problems import ResNet
-from steepest.results import Best
-from steepest.runner import cpu_seconds_left
-from steepest.sweep import Sweep
+from steepest.runs.results import Best
+from steepest.runs.spec import Spec
+from steepest.runs.stream import cpu_seconds_left
+from steepest.runs.sweep import Sweep
 from steepest_papers.kunstner2024heavytailed import (
     appendix_fashion,
     appendix_reweighting_images,

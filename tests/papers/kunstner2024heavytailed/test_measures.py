@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from steepest.results import Best, Undecided
+from steepest.runs.results import Best, Undecided
 from steepest_papers.kunstner2024heavytailed import measures
 
 # Loss by group, shape (seeds, steps + 1, G), from 4 at the start; group 2 of 3 is empty.

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from steepest import figures
+from steepest.claims import figures
+from steepest.claims.lab import Lab
+from steepest.claims.paper import Figure
+from steepest.claims.verdict import MIN_SEEDS
 from steepest.data.synthetic import HeavyTailedLabels
-from steepest.experiment import Calculation, Spec
-from steepest.lab import Lab
-from steepest.machine import SECONDS_PER_LOGIT, SHARE_OF_GEMM_RATE, gemm_rate
-from steepest.paper import Figure
 from steepest.problems import LastLayer
-from steepest.runner import cpu_seconds_left
-from steepest.sweep import Calculations, Sweep
-from steepest.verdict import MIN_SEEDS
+from steepest.runs.cost import SECONDS_PER_LOGIT, SHARE_OF_GEMM_RATE, gemm_rate
+from steepest.runs.spec import Calculation, Spec
+from steepest.runs.stream import cpu_seconds_left
+from steepest.runs.sweep import Calculations, Sweep
 from steepest_papers.kunstner2024heavytailed import PAPER
 from steepest_papers.kunstner2024heavytailed.fig5_last_layer import horizon
 from steepest_papers.kunstner2024heavytailed.optimizers import MAIN

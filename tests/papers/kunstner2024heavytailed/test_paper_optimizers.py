@@ -9,8 +9,8 @@ import pytest
 
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.problems import SoftmaxRegression
-from steepest.spec import Method
-from steepest.sweep import untuned
+from steepest.runs.method import Method
+from steepest.runs.sweep import untuned
 from steepest_papers.kunstner2024heavytailed import optimizers
 from steepest_papers.kunstner2024heavytailed.linear import PAPER_M
 from steepest_papers.kunstner2024heavytailed.optimizers import (

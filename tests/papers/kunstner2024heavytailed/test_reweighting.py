@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from steepest import runner
-from steepest.paper import Results
-from steepest.results import Best
-from steepest.store import Store
+from steepest.claims.paper import Results
+from steepest.runs import stream as runner
+from steepest.runs.results import Best
+from steepest.runs.store import Store
 from steepest_papers.kunstner2024heavytailed import reweighting
 from steepest_papers.kunstner2024heavytailed.linear import LinearSizes, linear_sweep
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M, GD, GD_M

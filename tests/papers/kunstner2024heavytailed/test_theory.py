@@ -3,12 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from steepest.figures import style
-from steepest.paper import Results
-from steepest.results import NotRun
-from steepest.store import Store
-from steepest.sweep import Calculations
-from steepest.verdict import judge
+from steepest.claims.figures import style
+from steepest.claims.paper import Results
+from steepest.claims.verdict import judge
+from steepest.runs.execute import execute
+from steepest.runs.results import NotRun
+from steepest.runs.store import Store
+from steepest.runs.sweep import Calculations
 from steepest_papers.kunstner2024heavytailed import theory_calculations as calculate
 from steepest_papers.kunstner2024heavytailed.theory import FIGURE, SEEDS
 
@@ -21,7 +22,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     for plan in FIGURE.plans(sizes).values():
         assert isinstance(plan, Calculations)
         for calculation in plan.calculations:
-            store.put(calculation.id, calculation.description(), calculation.execute(), 0.1)
+            store.put(calculation.id, calculation.description(), execute(calculation), 0.1)
     return FIGURE.results(sizes, store)
 
 

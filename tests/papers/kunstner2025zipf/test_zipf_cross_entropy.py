@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from steepest.data.frequency import zipf
-from steepest.results import Undecided
+from steepest.runs.results import Undecided
 from steepest_papers.kunstner2025zipf.brute_force import conditionals, curve, descend
 from steepest_papers.kunstner2025zipf.cross_entropy import (
     at_best_step,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from steepest.lab import Lab
+from steepest.claims.lab import Lab
 from steepest_papers.kunstner2025zipf import PAPER
 
 

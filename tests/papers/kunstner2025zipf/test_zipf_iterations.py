@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from steepest.lab import Lab
+from steepest.claims.lab import Lab
 from steepest_papers.kunstner2025zipf.iterations import SIZES, counted
 
 
@@ -45,7 +45,7 @@ def test_claims_read_the_worst_case(ledger: dict[str, float | None]) -> None:
 
 def test_the_advantage_is_the_ratio_of_the_counts_at_ten_thousand_classes(ledger: dict[str, float | None]) -> None:
     from steepest.data.frequency import zipf
-    from steepest.measure.scaling_laws import gd_updates, sign_updates
+    from steepest.theory.bigram import gd_updates, sign_updates
 
     pi = zipf(10_000)
     gd, sign = gd_updates(pi, 0.01), sign_updates(pi, 0.01)

@@ -8,7 +8,7 @@ from scipy.integrate import quad
 from scipy.special import zeta
 
 from steepest.data.frequency import zipf
-from steepest.measure.scaling_laws import gd_relative_error, sign_relative_error
+from steepest.theory.bigram import gd_relative_error, sign_relative_error
 from steepest_papers.kunstner2025zipf.bounds import gradient_norm, gradient_times, linear_bound, sublinear_bound
 from steepest_papers.kunstner2025zipf.iterations import slope_in_size
 from steepest_papers.kunstner2025zipf.laws import (

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from steepest.data.frequency import zipf
-from steepest.measure.scaling_laws import gd_relative_error, sign_relative_error, sign_updates
+from steepest.theory.bigram import gd_relative_error, sign_relative_error, sign_updates
 from steepest_papers.kunstner2025zipf.brute_force import conditionals, curve, descend
 from steepest_papers.kunstner2025zipf.oscillation import (
     best_exact_error,

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from steepest.measure.scaling_laws import gd_relative_error, sign_relative_error
+from steepest.theory.bigram import gd_relative_error, sign_relative_error
 from steepest_papers.kunstner2025zipf.bigrams import Bigrams, count_bigrams, gd_updates_on, ranked_conditionals
 from steepest_papers.kunstner2025zipf.oscillation import exact_error, model_error
 from steepest_papers.kunstner2025zipf.real_text import counts

@@ -13,14 +13,15 @@ import numpy as np
 import pytest
 import torch
 
+from steepest.claims.figures import style
+from steepest.claims.paper import Results
+from steepest.claims.verdict import judge
 from steepest.errors import UsageError
-from steepest.figures import style
-from steepest.paper import Results
-from steepest.results import NotRun, Undecided
-from steepest.runner import stream
-from steepest.store import Store
-from steepest.sweep import Sweep
-from steepest.verdict import judge
+from steepest.runs.execute import execute
+from steepest.runs.results import NotRun, Undecided
+from steepest.runs.store import Store
+from steepest.runs.stream import stream
+from steepest.runs.sweep import Sweep
 from steepest_papers.li2024signgd import PAPER, laws, noise, selection, stage_measures
 from steepest_papers.li2024signgd.comparison import ComparisonSizes, cell
 from steepest_papers.li2024signgd.measures import feature, last_prediction
@@ -129,7 +130,7 @@ def test_features_and_predictions_by_hand(tiny: Tiny) -> None:
 def test_probes_say_the_same_of_a_run_alone(tiny: Tiny) -> None:
     results = tiny("stages")
     plan: Any = results.plans["sign"]
-    alone, stored = plan.calculations[2].execute(), results.calculations("sign")[2]
+    alone, stored = execute(plan.calculations[2]), results.calculations("sign")[2]
     for table in ("features", "rows", "valuenoise", "predictions"):
         for name in alone.tables[table].column_names:
             early = stored.column("step", table) <= 20

@@ -11,10 +11,11 @@ from scipy.integrate import quad
 from scipy.stats import binom, norm
 
 from steepest.errors import DataError, UsageError
-from steepest.experiment import Spec
-from steepest.lockstep import train_together
 from steepest.problems.base import Task
-from steepest.spec import Method
+from steepest.runs.execute import execute
+from steepest.runs.lockstep import train_together
+from steepest.runs.method import Method
+from steepest.runs.spec import Spec
 from steepest_papers.li2024signgd import laws
 from steepest_papers.li2024signgd.digit_patches import DigitPatches
 from steepest_papers.li2024signgd.methods import ADAM_AS_SIGN, GD, SIGN
@@ -97,7 +98,7 @@ def test_seeds_draw_everything_anew_and_again_the_same() -> None:
 def test_runs_train_the_same_in_a_stack_and_alone(method: Method) -> None:
     specs = [Spec(problem=PROBLEM, method=method, lr=lr, steps=20, seed=s) for s in (0, 1) for lr in (1e-3, 1e-2)]
     for spec, (found, _) in zip(specs, train_together(specs), strict=True):
-        np.testing.assert_allclose(found.tables["curves"]["loss"], spec.execute().tables["curves"]["loss"], rtol=1e-5)
+        np.testing.assert_allclose(found.tables["curves"]["loss"], execute(spec).tables["curves"]["loss"], rtol=1e-5)
 
 
 def test_a_run_beside_runs_on_other_noise_has_the_bits_that_it_has_alone() -> None:
@@ -117,7 +118,7 @@ def test_a_run_beside_runs_on_other_noise_has_the_bits_that_it_has_alone() -> No
 
 def test_adam_without_memory_takes_the_same_path_as_sign_descent() -> None:
     sign, adam = (
-        Spec(problem=PROBLEM, method=m, lr=1e-3, steps=100, seed=2).execute().tables["curves"]["loss"].to_numpy()
+        execute(Spec(problem=PROBLEM, method=m, lr=1e-3, steps=100, seed=2)).tables["curves"]["loss"].to_numpy()
         for m in (SIGN, ADAM_AS_SIGN)
     )
     assert np.abs(sign - adam).max() <= 1e-5

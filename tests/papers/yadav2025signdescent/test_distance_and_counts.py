@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, rel_entr, softmax
 
 from steepest.data.frequency import zipf
-from steepest.results import Undecided
+from steepest.runs.results import Undecided
 from steepest_papers.yadav2025signdescent import additive_logistic as logistic
 from steepest_papers.yadav2025signdescent import distance, vocabulary
 from steepest_papers.yadav2025signdescent.measures import slope

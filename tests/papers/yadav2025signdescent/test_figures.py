@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy.special import rel_entr, softmax
 
-from steepest.figures import style
-from steepest.paper import Figure, Results
-from steepest.runner import stream
-from steepest.store import Store
-from steepest.verdict import judge
+from steepest.claims.figures import style
+from steepest.claims.paper import Figure, Results
+from steepest.claims.verdict import judge
+from steepest.runs.store import Store
+from steepest.runs.stream import stream
 from steepest_papers.yadav2025signdescent import PAPER, deciles, identities, trajectories, vocabulary
 
 

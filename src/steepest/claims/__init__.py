@@ -1,0 +1,1 @@
+"""Claims: papers, figures, measures and verdicts."""

@@ -1,0 +1,283 @@
+"""Papers: figures with their settings by scale, plans, claims and drawings; and how they are found."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from importlib.metadata import entry_points
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from steepest.claims.verdict import Claim, Finding, Verdict, judge
+from steepest.component import Component
+from steepest.errors import UsageError, unknown
+from steepest.runs.results import NotRun, SweepResults
+from steepest.runs.store import Run, Store
+from steepest.runs.stream import lookup
+from steepest.runs.sweep import Calculations, Plan, Sweep
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+
+class Settings(Component):
+    """The sizes of a figure's experiment at one scale."""
+
+    def summary(self) -> str:
+        """Return the sizes in one line, for every figure and ledger row."""
+        return ", ".join(f"{name}={value}" for name, value in dict(self).items())
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawn figure and the numbers in it.
+
+    Attributes:
+        canvas: the matplotlib figure.
+        data: what is plotted, one row per point; the column `run` names the run behind it.
+    """
+
+    canvas: Canvas
+    data: pa.Table
+
+
+class Results(Mapping[str, "SweepResults | list[Run]"]):
+    """What a store knows of a figure: results by plan name.
+
+    Attributes:
+        settings: the sizes.
+        store: where the runs are.
+    """
+
+    def __init__(self, plans: Mapping[str, Plan], settings: Any, store: Store) -> None:
+        self.plans, self.settings, self.store = plans, settings, store
+
+    def __getitem__(self, name: str) -> SweepResults | list[Run]:
+        plan = self.plans[name]
+        return self.sweep(name) if isinstance(plan, Sweep) else self.calculations(name)
+
+    def __iter__(self) -> Any:
+        return iter(self.plans)
+
+    def __len__(self) -> int:
+        return len(self.plans)
+
+    @cached_property
+    def _sweeps(self) -> dict[str, SweepResults]:
+        return {name: SweepResults(p, self.store) for name, p in self.plans.items() if isinstance(p, Sweep)}
+
+    def sweep(self, name: str) -> SweepResults:
+        """Return the results of the sweep `name`."""
+        return self._sweeps[name]
+
+    def calculations(self, name: str) -> list[Run]:
+        """Return the runs of the calculations `name`.
+
+        Raises:
+            NotRun: some are missing.
+        """
+        plan = self.plans[name]
+        if not isinstance(plan, Calculations):
+            raise TypeError(f"{name} is a sweep")
+        found = [self.store.get(item.id) for item in plan.calculations]
+        if None in found:
+            raise NotRun(f"{name}: {found.count(None)} calculations are missing")
+        return [run for run in found if run is not None]
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether nothing is pending."""
+        return not any(plan.progress(lookup(self.store)).pending for plan in self.plans.values())
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of a paper, or a part of it without one.
+
+    Attributes:
+        id: short name, unique in its paper.
+        title: what it shows.
+        statement: what the paper says with it, in our words.
+        scales: settings by scale: `smoke` for tests, `quick` for a first look where the figure is one of the paper's main
+            ones, `laptop`, `medium` where a GPU helps, and the paper's own sizes as `paper`.
+        plans: settings → what has to be run, by name.
+        claims: what it claims.
+        draw: results → drawings by name.
+        rule: how the laptop's sizes follow from the paper's.
+        steps: results → the rows of a stepped view (step, method, group, loss); None takes the first sweep's groups.
+    """
+
+    id: str
+    title: str
+    statement: str
+    scales: Mapping[str, Settings]
+    plans: Callable[[Any], Mapping[str, Plan]]
+    claims: tuple[Claim, ...]
+    draw: Callable[[Results], Mapping[str, Drawing]]
+    rule: str
+    steps: Callable[[Results], pa.Table] | None = None
+
+    def settings(self, scale: str, changes: Mapping[str, Any] | None = None) -> Settings:
+        """Return the settings at a scale, with `changes` applied.
+
+        Raises:
+            UsageError: an unknown scale or field, or a refused value.
+        """
+        if scale not in self.scales:
+            raise unknown(f"scale of {self.id}", scale, self.scales)
+        return self.scales[scale].changed(**dict(changes or {}))
+
+    def results(self, settings: Settings, store: Store) -> Results:
+        """Return what `store` knows of the figure."""
+        return Results(self.plans(settings), settings, store)
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper and its executable figures.
+
+    Attributes:
+        key: folder name: first author, year, keyword.
+        figures: in the order in which they are run: cheap first.
+        notes: paragraphs for its page: scope, what was easy, what was hard.
+    """
+
+    key: str
+    title: str
+    authors: str
+    year: int
+    arxiv: str
+    figures: tuple[Figure, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    def figure(self, name: str) -> Figure:
+        """Return the figure `name`.
+
+        Raises:
+            UsageError: an unknown figure, with the nearest names.
+        """
+        by_id = {figure.id: figure for figure in self.figures}
+        if name not in by_id:
+            raise unknown(f"figure of {self.key}", name, by_id)
+        return by_id[name]
+
+    def at(self, scale: str) -> tuple[Figure, ...]:
+        """Return the figures that have sizes at `scale`.
+
+        Raises:
+            UsageError: a scale that no figure has.
+        """
+        known = {scale: None for figure in self.figures for scale in figure.scales}
+        if scale not in known:
+            raise unknown(f"scale of {self.key}", scale, known)
+        return tuple(figure for figure in self.figures if scale in figure.scales)
+
+    def register(self, store: Store, figures: Iterable[Figure]) -> None:
+        """Write the claims' thresholds to the store's log before their runs; unchanged ones are not repeated."""
+        last = {(r["paper"], r["claim"]): _thresholds(r) for r in store.read_log("thresholds")}
+        for claim in (claim for figure in figures for claim in figure.claims):
+            if last.get((self.key, claim.id)) != (claim.holds, claim.fails):
+                record = {"paper": self.key, "claim": claim.id, "holds": claim.holds, "fails": claim.fails}
+                store.append("thresholds", record | {"time": _now()})
+
+    def ledger(self, store: Store, scale: str, results: Iterable[tuple[Figure, Results]]) -> list[Verdict]:
+        """Return one verdict per claim of some figures, given their results."""
+        edits = _edits(store, self.key)
+        return [
+            _verdict(self, figure, claim, scale, found, edits.get(claim.id, ""))
+            for figure, found in results
+            for claim in figure.claims
+        ]
+
+
+def _verdict(paper: Paper, figure: Figure, claim: Claim, scale: str, results: Results, edited: str) -> Verdict:
+    finding: Finding = judge(claim, results)
+    return Verdict(
+        paper=paper.key,
+        figure=figure.id,
+        claim=claim.id,
+        kind=claim.kind,
+        where=claim.where,
+        says=claim.says,
+        scale=scale,
+        setting=results.settings.summary(),
+        verdict=finding.verdict,
+        measured=finding.measured,
+        interval=finding.interval,
+        holds=claim.holds,
+        fails=claim.fails,
+        seeds=finding.seeds,
+        runs=finding.runs,
+        evidence=finding.evidence,
+        reason=finding.reason,
+        edited=edited,
+    )
+
+
+def _thresholds(record: Mapping[str, Any]) -> tuple[float, float]:
+    return record["holds"], record["fails"]
+
+
+def _edits(store: Store, paper: str) -> dict[str, str]:
+    """Return, for each claim whose thresholds changed after they were first written, what they were."""
+    history: dict[str, list[dict[str, Any]]] = {}
+    for record in store.read_log("thresholds"):
+        if record["paper"] == paper:
+            history.setdefault(record["claim"], []).append(record)
+    changes = {claim: [next(same) for _, same in groupby(rs, _thresholds)] for claim, rs in history.items()}
+    return {
+        claim: "thresholds were edited; before: "
+        + "; ".join(f"holds {r['holds']:g}, fails {r['fails']:g} until {n['time']}" for r, n in pairwise(rs))
+        for claim, rs in changes.items()
+        if len(rs) > 1
+    }
+
+
+def papers(paths: Iterable[str | Path] = ()) -> dict[str, Paper]:
+    """Return installed papers (entry points `steepest.papers`) and those in the folders `paths`, by key.
+
+    Raises:
+        UsageError: a folder that does not define `PAPER`.
+    """
+    found = [entry.load() for entry in sorted(entry_points(group="steepest.papers"), key=lambda entry: entry.name)]
+    found += [_from_folder(Path(path)) for path in paths]
+    return {paper.key: paper for paper in found}
+
+
+def find_paper(name: str, paths: Iterable[str | Path] = ()) -> Paper:
+    """Return the paper `name`.
+
+    Raises:
+        UsageError: an unknown paper, with the nearest names.
+    """
+    known = papers(paths)
+    if name not in known:
+        raise unknown("paper", name, known)
+    return known[name]
+
+
+def _from_folder(folder: Path) -> Paper:
+    folder = folder.expanduser().resolve()
+    if not (folder / "__init__.py").is_file():
+        raise UsageError(f"--paper {folder}: no __init__.py there; give a folder that defines PAPER")
+    if str(folder.parent) not in sys.path:
+        sys.path.append(str(folder.parent))  # worker processes inherit it and find the paper by name
+    module = import_module(folder.name)
+    if Path(module.__file__ or "").resolve().parent != folder:
+        raise UsageError(f"--paper {folder}: another module is called {folder.name}; rename the folder")
+    paper = getattr(module, "PAPER", None)
+    if not isinstance(paper, Paper):
+        raise UsageError(f"--paper {folder}: its __init__.py defines no PAPER = steepest.claims.paper.Paper(...)")
+    return paper
+
+
+def _now() -> str:
+    import time
+
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -1,0 +1,149 @@
+"""Specs: frozen descriptions of what is run, and the identity of a run.
+
+A run is identified by the hash of everything that determines its numbers: every field of its spec, defaults included,
+the hand-bumped `version` of each component and the fingerprint of its data. A field that is added later is declared in
+`added` with the value that means "as before"; at that value it stays out of the hash, so old runs keep their identity.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from steepest import code
+from steepest.errors import UsageError, unknown
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Described(Protocol):
+    """Anything that can state what it is, ready for JSON."""
+
+    def description(self) -> dict[str, Any]:
+        """Return kind, version and fields."""
+
+
+class Component(BaseModel):
+    """A frozen, validated part of a spec: a data set, a problem, a probe, a record.
+
+    Attributes:
+        kind: the permanent name in descriptions, declared by every class of this package that is ever hashed; a class
+            may move or be renamed and keep it.
+        version: bumped by hand whenever the component's numbers change for the same fields.
+        added: fields added after the first release, with the value at which they change nothing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True)
+    kind: ClassVar[str]
+    version: ClassVar[int] = 1
+    added: ClassVar[Mapping[str, Any]] = {}
+
+    if not TYPE_CHECKING:  # type checkers keep the signature that the fields give
+
+        def __init__(self, **fields: Any) -> None:
+            """Accept lists where tuples are meant, and refuse in one line."""
+            try:
+                super().__init__(**{name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()})
+            except ValidationError as error:
+                raise _refusal(type(self), error.errors()[0]) from None
+
+    def fingerprint(self) -> str | None:
+        """Return a digest of data outside of the spec (a user's text files), or None where the fields say it all."""
+        return None
+
+    def description(self) -> dict[str, Any]:
+        """Return kind, version, data fingerprint and every field, ready for JSON."""
+        fields = self.fields().items()
+        shown = {name: describe(v) for name, v in fields if name not in self.added or v != self.added[name]}
+        data = self.fingerprint()
+        fingerprint = {} if data is None else {"fingerprint": data}
+        return declaration(type(self)) | fingerprint | shown
+
+    def changed(self, **fields: Any) -> Self:
+        """Return a validated copy with `fields` replaced.
+
+        Raises:
+            UsageError: an unknown field, or a value that the field refuses.
+        """
+        return type(self)(**(self.fields() | fields))
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields, without properties that were computed from them."""
+        return {name: getattr(self, name) for name in type(self).model_fields}
+
+
+def _refusal(component: type[Component], error: ErrorDetails) -> UsageError:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return unknown(f"field of {component.__name__}", where, component.model_fields)
+    if error["type"] == "missing":
+        return UsageError(f"{component.__name__} needs {where}; give {component.__name__}({where}=...)")
+    reason = error["msg"].removeprefix("Value error, ")
+    what = f"{component.__name__}.{where} = {error['input']!r}" if where else component.__name__
+    return UsageError(f"{what}: {reason}".replace("\n", " "))
+
+
+def declared(kind: str, *, version: int = 1) -> Callable[[Function], Function]:
+    """Declare the permanent name of a function that a `Calculation` calls, and the version of its numbers.
+
+    Args:
+        kind: the name, which stays when the function moves or is renamed; in a paper it begins with the paper's key.
+        version: bumped by hand when the function's numbers change.
+    """
+
+    def mark(function: Function) -> Function:
+        vars(function).update(kind=kind, version=version)
+        return function
+
+    return mark
+
+
+def declaration(thing: Any) -> dict[str, Any]:
+    """Return what identifies a class or a function: its declared name and version, and a digest of the user's code.
+
+    Raises:
+        TypeError: a class or function of this package without a declared name.
+    """
+    name, version = vars(thing).get("kind"), getattr(thing, "version", 1)
+    if code.is_ours(thing):
+        if name is None:
+            raise TypeError(f"{thing.__module__}.{thing.__qualname__} declares no kind; give it a permanent name")
+        return {"kind": name, "version": version}
+    if code.is_library(thing):
+        return {"kind": f"{thing.__module__}.{thing.__qualname__}", "version": version}
+    return {"kind": name or thing.__qualname__, "version": version, "code": code.digest(thing)}
+
+
+def describe(value: Any) -> Any:
+    """Return the JSON-ready description of a spec or a part of one; what is hashed and what is stored."""
+    if hasattr(type(value), "description"):
+        return cast(Described, value).description()
+    if isinstance(value, Mapping):
+        return {str(key): describe(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [describe(item) for item in value]
+    if inspect.isclass(value) or inspect.isfunction(value):
+        return declaration(value)
+    return value
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one JSON text of a description: sorted keys, no blanks, shortest floats."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def identity(spec: Described | Mapping[str, Any]) -> str:
+    """Return the name of a run, given its spec or its description.
+
+    It is the first 80 bits of the SHA-256 of the canonical description, as 20 hex digits.
+    """
+    return hashlib.sha256(canonical_json(describe(spec)).encode()).hexdigest()[:20]

@@ -1,1 +1,0 @@
-"""Where runs are executed. Every engine gives the same numbers."""

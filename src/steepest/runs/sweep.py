@@ -1,0 +1,339 @@
+"""Sweeps: optimizers × learning rates × seeds, in two stages, with the selection rule of the paper.
+
+Stage 1 runs whole decades of learning rates with the first seed; stage 2 half decades within one decade of the best rate,
+with every seed where that can matter. Both grids are extended, a bounded number of times, while their best rate lies at an
+edge. `Sweep.progress(known)` says which specs are still needed given what is known, so a sweep can stop and go on anywhere.
+
+Selection (Kunstner et al. 2024, released code): the rate with the smallest final training objective, taking the worst
+seed. A run that diverged, or ended above 1.5 times its initial objective, counts as its initial objective.
+
+Stage 2 selects the same rate with fewer runs (derived by us). More seeds can only raise the worst of a rate, so a rate
+whose first seed ends above the worst seed of another cannot be selected. All rates run with the first seed; then the rate
+that is ahead gets its other seeds, until the one ahead has them all. The rule and the rates are the same for every method.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple, Protocol
+
+from pydantic import AfterValidator, Field, PrivateAttr, SerializeAsAny
+
+from steepest.component import Component
+from steepest.errors import UsageError
+from steepest.problems.base import Problem
+from steepest.runs.method import Method
+from steepest.runs.probe import Probe
+from steepest.runs.spec import Runnable, Spec
+from steepest.runs.store import Run
+from steepest.runs.train import Weighting
+
+Known = Callable[[Runnable], Run | None]
+
+
+def _ascending(exponents: tuple[float, ...]) -> tuple[float, ...]:
+    for exponent in exponents:
+        if not -300 <= exponent <= 300:
+            raise ValueError(f"a learning rate 10^{exponent} is not a finite number above 0")
+    return tuple(sorted(set(exponents)))
+
+
+def _distinct_seeds(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("a seed occurs twice; give each once")
+    return seeds
+
+
+Seeds = Annotated[tuple[int, ...], Field(min_length=1), AfterValidator(_distinct_seeds)]
+
+
+def _distinct_labels(optimizers: Mapping[Method, Grid]) -> Mapping[Method, Grid]:
+    if not optimizers:
+        raise ValueError("nothing to compare; give at least one optimizer")
+    labels = [method.label for method in optimizers]
+    if len(set(labels)) < len(labels):
+        raise ValueError(f"two optimizers share a label among {', '.join(labels)}; give each its own label")
+    return optimizers
+
+
+class Grid(Component):
+    """Learning rates 10^e for ascending exponents e.
+
+    Args:
+        exponents: the e of stage 1.
+        tuned: False where the method finds its own step (line search): one rate, no edges, no stages.
+    """
+
+    exponents: Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(_ascending)]
+    tuned: bool = True
+
+
+def decades(first: int, last: int) -> Grid:
+    """Return the grid of whole decades 10^first … 10^last.
+
+    >>> decades(-2, 0).exponents
+    (-2.0, -1.0, 0.0)
+    """
+    return Grid(exponents=tuple(float(e) for e in range(first, last + 1)))
+
+
+def untuned(lr: float = 1.0) -> Grid:
+    """Return the grid of a method that needs no tuning, at `lr`.
+
+    Raises:
+        UsageError: a learning rate that is not a finite number above 0.
+    """
+    if not (math.isfinite(lr) and lr > 0):
+        raise UsageError(f"untuned({lr}): a learning rate must be a finite number above 0")
+    return Grid(exponents=(math.log10(lr),), tuned=False)
+
+
+def learning_rate(exponent: float) -> float:
+    """Return 10^exponent."""
+    return float(10.0**exponent)
+
+
+class Sweep(Component):
+    """A problem, its optimizers with their grids, a horizon and seeds.
+
+    Args:
+        problem: shared by all runs.
+        optimizers: `{method: grid}`.
+        steps: updates per run, T.
+        seeds: at least three for a verdict; stage 1 uses the first.
+        groups: frequency groups recorded.
+        weighting: class weights of the objective.
+        refine: half-width of stage 2 in decades; None runs the whole stage-1 grid with every seed and stops there.
+        extend: how many times a grid may grow at an edge.
+        by_class: record the loss of every class.
+        probes: further measurements in every run.
+        every: updates between two rows of the curves; None records every step.
+        l2: λ of a penalty λ/2 ‖w‖² in the objective.
+        device: where the params live.
+    """
+
+    problem: SerializeAsAny[Problem]
+    optimizers: Annotated[Mapping[Method, Grid], AfterValidator(_distinct_labels)]
+    steps: Annotated[int, Field(ge=1)]
+    seeds: Seeds = (0, 1, 2)
+    groups: int | None = 10
+    weighting: Weighting = "none"
+    refine: float | None = 1.0
+    extend: Annotated[int, Field(ge=0)] = 3
+    by_class: bool = False
+    probes: tuple[SerializeAsAny[Probe], ...] = ()
+    every: Annotated[int, Field(ge=1)] | None = None
+    l2: float = 0.0
+    device: str = "cpu"
+    _specs: dict[tuple[Method, float, int], Spec] = PrivateAttr(default_factory=dict)
+
+    def spec(self, method: Method, exponent: float, seed: int) -> Spec:
+        """Return the spec of one run of the sweep."""
+        key = (method, exponent, seed)
+        if key not in self._specs:
+            self._specs[key] = Spec(
+                problem=self.problem,
+                method=method,
+                lr=learning_rate(exponent),
+                steps=self.steps,
+                seed=seed,
+                weighting=self.weighting,
+                groups=self.groups,
+                by_class=self.by_class,
+                probes=self.probes,
+                every=self.every,
+                l2=self.l2,
+                device=self.device,
+            )
+        return self._specs[key]
+
+    def searches(self, known: Known) -> dict[Method, Search]:
+        """Return the state of every method's search."""
+        return {method: Search(self, method, known) for method in self.optimizers}
+
+    def progress(self, known: Known) -> Progress:
+        """Return the specs looked at so far, those needed next, and how many more are expected after them."""
+        searches = self.searches(known).values()
+        explored = [spec for search in searches for spec in search.explored]
+        pending = [spec for search in searches for spec in search.pending]
+        later = [
+            (search.explored[0], max(0, self._expected(self.optimizers[search.method]) - len(search.explored)))
+            for search in searches
+            if search.pending
+        ]
+        return Progress(explored, pending, later)
+
+    def _expected(self, grid: Grid) -> int:
+        seeds = len(self.seeds)
+        if not grid.tuned:
+            return seeds
+        if self.refine is None:
+            return len(grid.exponents) * seeds
+        fine, shared = 2 * int(2 * self.refine) + 1, 2 * int(self.refine) + 1
+        return len(grid.exponents) + fine - shared + seeds - 1
+
+
+class Progress(NamedTuple):
+    """How far a plan has come.
+
+    Attributes:
+        explored: specs looked at so far, pending ones included.
+        pending: specs needed next.
+        later: for each search under way its first spec, which names it, and the number of runs expected after `explored`.
+    """
+
+    explored: Sequence[Runnable]
+    pending: Sequence[Runnable]
+    later: Sequence[tuple[Runnable, int]] = ()
+
+    @property
+    def expected_later(self) -> int:
+        """Return the number of runs expected after those explored."""
+        return sum(count for _, count in self.later)
+
+
+class Trainable(Protocol):
+    """A plan, or anything that `steepest.runs.stream.stream` can train: it says what it still needs, given what is known."""
+
+    def progress(self, known: Known) -> Progress:
+        """Return what was looked at, what is needed next, and how many runs come later."""
+
+
+class Search:
+    """The state of one method's search for its learning rate, recomputed from the known runs.
+
+    Attributes:
+        explored: specs looked at so far, pending ones included.
+        pending: specs needed next.
+        rates: the exponents of the last grid, in ascending order.
+        table: objective counted for selection (worst seed) by exponent, for those of `rates` run with every seed.
+        best: the selected exponent, or None while pending.
+        trouble: why the selected rate decides nothing, or None.
+    """
+
+    def __init__(self, sweep: Sweep, method: Method, known: Known) -> None:
+        self.sweep, self.method, self.known = sweep, method, known
+        self._explored: dict[str, Spec] = {}
+        self.pending: list[Spec] = []
+        self.rates: list[float] = []
+        self.table: dict[float, float] = {}
+        self.best: float | None = None
+        self.trouble: str | None = None
+        self._search(sweep.optimizers[method])
+
+    def _search(self, grid: Grid) -> None:
+        reach = self.sweep.refine
+        if reach is None or not grid.tuned:
+            self._settle(self._grown(grid.exponents, self._with_every_seed, step=1 if grid.tuned else 0))
+            return
+        coarse = self._grown(grid.exponents, self._with_first_seed, step=1)
+        if coarse:
+            centre = _argmin(coarse)
+            fine = [centre + half / 2 for half in range(-int(2 * reach), int(2 * reach) + 1)]
+            self._settle(self._grown(fine, self._contest, step=0.5))
+
+    def _grown(
+        self, exponents: Iterable[float], losses: Callable[[list[float]], dict[float, float]], step: float
+    ) -> dict[float, float]:
+        """Return the selection losses of a grid, grown while its best lies at an edge; empty while runs are pending."""
+        self.rates = sorted(exponents)
+        for left in reversed(range(self.sweep.extend + 1)):
+            table = losses(self.rates)
+            if not (table and step and left and self._at_edge(_argmin(table))):
+                break
+            beyond = self.rates[0] - step if _argmin(table) == self.rates[0] else self.rates[-1] + step
+            self.rates = sorted([*self.rates, beyond])
+        return table
+
+    def _with_every_seed(self, exponents: list[float]) -> dict[float, float]:
+        return self._losses(exponents, self.sweep.seeds)
+
+    def _with_first_seed(self, exponents: list[float]) -> dict[float, float]:
+        return self._losses(exponents, self.sweep.seeds[:1])
+
+    def _contest(self, exponents: list[float]) -> dict[float, float]:
+        """Return the losses of the exponents that were ahead, the best among them; other seeds run for those alone."""
+        table = self._with_first_seed(exponents)
+        complete: dict[float, float] = {}
+        while table and (ahead := _argmin(table | complete)) not in complete:
+            found = self._with_every_seed([ahead])
+            if not found:
+                return {}
+            complete |= found
+        return complete
+
+    def _losses(self, exponents: list[float], seeds: tuple[int, ...]) -> dict[float, float]:
+        """Return the worst selection loss of some seeds by exponent; empty while runs are pending."""
+        specs = [self.sweep.spec(self.method, e, seed) for e in exponents for seed in seeds]
+        self._explored |= {spec.id: spec for spec in specs}
+        self.pending = [spec for spec in specs if self.known(spec) is None]
+        return {} if self.pending else {e: self._selection_loss(e, seeds) for e in exponents}
+
+    @property
+    def explored(self) -> list[Spec]:
+        """Return the specs looked at so far, in the order of the search."""
+        return list(self._explored.values())
+
+    def _settle(self, table: dict[float, float]) -> None:
+        if not table:
+            return
+        self.table, self.best = table, _argmin(table)
+        if all(self._hopeless(self.best, seed) for seed in self.sweep.seeds):
+            self.trouble = f"{self.method.label}: no learning rate of the grid made progress"
+        elif self.sweep.optimizers[self.method].tuned and self._at_edge(self.best):
+            self.trouble = f"{self.method.label}: the best learning rate 10^{self.best:g} is at the edge of its grid"
+
+    def _at_edge(self, exponent: float) -> bool:
+        return exponent in (self.rates[0], self.rates[-1])
+
+    def runs(self, exponent: float) -> list[Run]:
+        """Return the known runs at one exponent, in order of seed."""
+        found = [self.known(self.sweep.spec(self.method, exponent, seed)) for seed in self.sweep.seeds]
+        return [run for run in found if run is not None]
+
+    def _selection_loss(self, exponent: float, seeds: tuple[int, ...]) -> float:
+        return max(selection_loss(self._run(exponent, seed).facts) for seed in seeds)
+
+    def _hopeless(self, exponent: float, seed: int) -> bool:
+        facts = self._run(exponent, seed).facts
+        return selection_loss(facts) >= float(facts["initial_objective"])
+
+    def _run(self, exponent: float, seed: int) -> Run:
+        run = self.known(self.sweep.spec(self.method, exponent, seed))
+        if run is None:
+            raise KeyError(f"{self.method.label} at 10^{exponent:g}, seed {seed} has not been run")
+        return run
+
+
+def selection_loss(facts: Mapping[str, Any]) -> float:
+    """Return the final objective, or the initial one where the run diverged or ended above 1.5 times it.
+
+    >>> selection_loss({"initial_objective": 2.0, "final_objective": 0.5})
+    0.5
+    >>> selection_loss({"initial_objective": 2.0, "final_objective": 3.1})
+    2.0
+    >>> selection_loss({"initial_objective": 2.0, "final_objective": None})
+    2.0
+    """
+    initial, final = float(facts["initial_objective"]), facts["final_objective"]
+    return initial if final is None or final > 1.5 * initial else float(final)
+
+
+def _argmin(table: Mapping[float, float]) -> float:
+    return min(table, key=lambda exponent: (table[exponent], exponent))
+
+
+@dataclass(frozen=True)
+class Calculations:
+    """A fixed list of calculations or single runs, with the manners of a sweep."""
+
+    calculations: tuple[Runnable, ...]
+
+    def progress(self, known: Known) -> Progress:
+        """Return all of them, and those not known yet."""
+        return Progress(list(self.calculations), [c for c in self.calculations if known(c) is None])
+
+
+Plan = Sweep | Calculations

@@ -1,0 +1,1 @@
+"""Closed forms: what class frequencies alone say."""

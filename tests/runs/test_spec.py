@@ -1,0 +1,262 @@
+"""Runs: what is recorded against an independent float64 loop, equal bytes for equal specs, golden losses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from steepest import optim
+from steepest.data.corpus import TextFiles
+from steepest.data.glyphs import Glyphs
+from steepest.data.synthetic import HeavyTailedLabels
+from steepest.data.tokens import Words
+from steepest.optim import Adam, GradientDescent, SignDescent
+from steepest.problems import CNN, ImageClassification, LastLayer, Problem, SoftmaxRegression, WeightedQuadratic, Work
+from steepest.problems.base import Params, Task
+from steepest.problems.language_model import LanguageModel, Transformer
+from steepest.runs.execute import execute, pinned_threads
+from steepest.runs.method import Method
+from steepest.runs.probe import Probe
+from steepest.runs.spec import Calculation, Spec
+from steepest.runs.store import Outcome
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "losses.json"
+PROBLEM = SoftmaxRegression(data=HeavyTailedLabels(m=3))
+GD = Method(GradientDescent)
+
+
+def spec(**options: Any) -> Spec:
+    return Spec(**{"problem": PROBLEM, "method": GD, "lr": 0.02, "steps": 4} | options)
+
+
+def column(outcome: Outcome, name: str, table: str = "curves") -> np.ndarray:
+    values = outcome.tables[table].column(name).combine_chunks()
+    if pa.types.is_fixed_size_list(values.type):
+        return np.asarray(values.flatten()).reshape(len(values), -1)
+    return np.asarray(values)
+
+
+def losses_by_hand(problem: SoftmaxRegression, seed: int, lr: float, steps: int, weights: Any = None) -> torch.Tensor:
+    """Return ℓ_i(t) of gradient descent, shape (steps + 1, n), by the formulas in float64."""
+    task = problem.setup(seed)
+    assert task.inputs is not None
+    X, y = task.inputs.double(), task.classes
+    W, b = task.params["W"].detach().double(), task.params["b"].detach().double()
+    w = torch.full((len(y),), 1 / len(y), dtype=torch.float64) if weights is None else weights
+    rows = []
+    for _ in range(steps + 1):
+        z = X @ W.T + b
+        rows.append(torch.logsumexp(z, 1) - z[torch.arange(len(y)), y])
+        residual = (torch.softmax(z, 1) - torch.nn.functional.one_hot(y, z.shape[1])) * w[:, None]
+        W, b = W - lr * residual.T @ X, b - lr * residual.sum(0)
+    return torch.stack(rows)
+
+
+def test_curves_are_those_of_a_float64_loop_written_from_the_formulas() -> None:
+    found = execute(spec(groups=3, by_class=True, seed=5))
+    losses = losses_by_hand(PROBLEM, 5, 0.02, 4)
+    y, counts = PROBLEM.setup(5).classes, PROBLEM.data.counts()
+    by_class = np.stack([losses[:, y == k].mean(1).numpy() for k in range(7)], axis=1)
+    levels = [[0], [1, 2], [3, 4, 5, 6]]
+    by_group = np.stack([(by_class[:, g] * counts[g]).sum(1) / counts[g].sum() for g in levels], axis=1)
+    np.testing.assert_array_equal(column(found, "step"), range(5))
+    np.testing.assert_allclose(column(found, "loss"), losses.mean(1), rtol=2e-6)
+    np.testing.assert_allclose(column(found, "class"), by_class, rtol=2e-6)
+    np.testing.assert_allclose(column(found, "group"), by_group, rtol=2e-6)
+    assert found.tables["curves"].column_names == ["step", "loss", "group", "class"]
+    assert (column(found, "loss").dtype, column(found, "class").dtype) == (np.float64, np.float32)
+    assert found.facts == {
+        "initial_loss": column(found, "loss")[0],
+        "final_loss": column(found, "loss")[-1],
+        "initial_objective": pytest.approx(column(found, "loss")[0], rel=1e-6),
+        "final_objective": pytest.approx(column(found, "loss")[-1], rel=1e-6),
+        "last_step": 4,
+    }
+    assert found.state == "done"
+
+
+@pytest.mark.parametrize(("weighting", "power"), [("inverse", 1.0), ("inverse-sqrt", 0.5)])
+def test_a_weighted_run_minimises_the_weighted_mean_and_records_the_plain_one(weighting: str, power: float) -> None:
+    counts = torch.as_tensor(PROBLEM.data.counts()).double()
+    weights = counts[PROBLEM.setup(0).classes] ** -power
+    weights = weights / weights.sum()
+    losses = losses_by_hand(PROBLEM, 0, 0.02, 4, weights)
+    found = execute(spec(weighting=weighting))
+    np.testing.assert_allclose(column(found, "loss"), losses.mean(1), rtol=2e-6)
+    np.testing.assert_allclose(column(found, "objective"), losses @ weights, rtol=2e-6)
+    assert found.facts["final_objective"] == pytest.approx(float(losses[-1] @ weights), rel=2e-6)
+    assert found.facts["final_loss"] == pytest.approx(float(losses[-1].mean()), rel=2e-6)
+
+
+def test_groups_and_classes_are_recorded_only_when_asked_for() -> None:
+    assert execute(spec()).tables["curves"].column_names == ["step", "loss"]
+    assert execute(spec(steps=0)).tables["curves"].num_rows == 1
+
+
+class Norm(Probe):
+    def measure(self, task: Task, params: Params) -> Mapping[str, np.ndarray]:
+        return {"row": np.arange(2), "norm": np.full(2, float(params["W"].detach().norm()))}
+
+
+def test_probes_measure_before_the_update_of_their_step_and_become_tables() -> None:
+    found = execute(spec(probes=(Norm(at=(0, 3, 4, 99)),)))
+    np.testing.assert_array_equal(column(found, "step", "norm"), [0, 0, 3, 3, 4, 4])
+    np.testing.assert_array_equal(column(found, "row", "norm"), [0, 1] * 3)
+    start = float(PROBLEM.setup(0).params["W"].detach().norm())
+    assert column(found, "norm", "norm")[0] == pytest.approx(start, rel=1e-6)
+    assert column(found, "norm", "norm")[2] != column(found, "norm", "norm")[4]
+    assert "norm" not in execute(spec(probes=(Norm(at=(99,)),))).tables
+
+
+def test_probes_do_not_change_the_curves() -> None:
+    assert execute(spec(probes=(Norm(at=(0, 1, 2)),))).tables["curves"].equals(execute(spec()).tables["curves"])
+
+
+def test_a_run_that_diverges_is_kept_as_such_up_to_its_last_step() -> None:
+    quadratic = WeightedQuadratic(num_coordinates=2)
+    found = execute(spec(problem=quadratic, lr=1e200, steps=50))
+    assert found.state == "diverged"
+    assert found.facts["final_loss"] is found.facts["final_objective"] is None
+    assert found.facts["initial_loss"] == 0.5
+    assert found.facts["last_step"] == len(column(found, "loss")) - 1 < 50
+    assert np.isfinite(column(found, "loss")[:-1]).all()
+    assert not np.isfinite(column(found, "loss")[-1])
+
+
+def test_the_seed_draws_the_data_and_nothing_else_does() -> None:
+    starts = {s: execute(spec(seed=s, steps=0)).facts["initial_loss"] for s in range(3)}
+    assert len(set(starts.values())) == 3
+    for method, lr in ((Method(Adam), 1.0), (Method(SignDescent), 1e-3)):
+        assert execute(spec(seed=1, method=method, lr=lr)).facts["initial_loss"] == starts[1]
+
+
+def test_the_cost_of_a_run_counts_every_forward_pass() -> None:
+    n, d, c = 24, 32, 7
+    assert spec(steps=9).work() == Work(flops=10 * 4.0 * n * d * c, logits=10.0 * n * c)
+
+
+def test_threads_are_pinned_and_put_back() -> None:
+    seen: list[int] = []
+
+    class Watch(Probe):
+        def measure(self, task: Task, params: Params) -> Mapping[str, np.ndarray]:
+            seen.append(torch.get_num_threads())
+            return {"x": np.zeros(1)}
+
+    before = torch.get_num_threads()
+    execute(spec(probes=(Watch(at=(1,)),), threads=2))
+    assert (seen, torch.get_num_threads()) == ([2], before)
+    with pytest.raises(ZeroDivisionError), pinned_threads(before + 1):
+        raise ZeroDivisionError
+    assert torch.get_num_threads() == before
+
+
+def blas_threads() -> set[int]:
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+def test_a_calculation_has_one_thread_of_blas() -> None:
+    with threadpool_limits(2, user_api="blas"):
+        assert blas_threads() == {2}
+        outcome = execute(Calculation(lambda: {"threads": max(blas_threads())}))
+        assert blas_threads() == {2}
+    assert outcome.facts == {"threads": 1}
+
+
+def doubled(x: float, seed: int = 0) -> dict[str, float]:
+    return {"double": 2 * x + seed, "threads": torch.get_num_threads()}
+
+
+def with_table(x: float) -> tuple[dict[str, float], dict[str, pa.Table]]:
+    return {"x": x}, {"points": pa.table({"x": [x]})}
+
+
+def test_a_calculation_calls_its_function_on_one_thread() -> None:
+    assert execute(Calculation(doubled, {"x": 4.0})).facts == {"double": 8.0, "threads": 1}
+    assert execute(Calculation(doubled, {"x": 4.0}, seed=3)).facts["double"] == 11.0
+    found = execute(Calculation(with_table, {"x": 4.0}))
+    assert (found.state, found.facts, found.tables["points"].to_pydict()) == ("done", {"x": 4.0}, {"x": [4.0]})
+    assert Calculation(with_table, {"x": 4.0}).work().flops > 0
+
+
+# Equal specs, equal bytes; equal versions, equal numbers.
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEEPEST_CACHE", str(tmp_path / "cache"))
+
+
+def text(folder: Path) -> Problem:
+    lines = ["the cat sat on the mat", "a dog sat on the cat", "the end of the cat and the dog and the mat"]
+    (folder / "text.txt").write_text("\n\n".join(lines), encoding="utf-8")
+    corpus = TextFiles(path=str(folder / "text.txt"))
+    return LastLayer(corpus=corpus, vocabulary=Words(), windows=2, length=6, width=8)
+
+
+def windows(folder: Path) -> Problem:
+    last_layer = text(folder)
+    assert isinstance(last_layer, LastLayer)
+    model = Transformer(depth=1, heads=2, width=8, dropout=0.2)
+    sizes = {"length": 6, "windows": 3, "per_update": 2, "per_chunk": 1}
+    return LanguageModel(corpus=last_layer.corpus, vocabulary=Words(), model=model, **sizes)  # type: ignore[arg-type]
+
+
+def images(_: Path) -> Problem:
+    glyphs = Glyphs(num_glyphs=4, total=10, imbalance="zipf", size=12)
+    return ImageClassification(data=glyphs, model=CNN(channels=(2, 3)), per_update=4, per_chunk=3)
+
+
+PROBLEMS: dict[str, Callable[[Path], Problem]] = {
+    "SoftmaxRegression": lambda _: PROBLEM,
+    "LastLayer": text,
+    "WeightedQuadratic": lambda _: WeightedQuadratic(num_coordinates=5),
+    "LanguageModel": windows,
+    "ImageClassification": images,
+}
+METHODS = {
+    "GradientDescent": (Method(GradientDescent, momentum=0.5), 0.05),
+    "NormalizedGD": (Method(optim.NormalizedGD, momentum=0.5), 0.05),
+    "SignDescent": (Method(SignDescent, momentum=0.5), 0.01),
+    "Adam": (Method(Adam, betas=(0.5, 0.9)), 0.01),
+    "AdaGrad": (Method(optim.AdaGrad), 0.01),
+    "RescaledSignDescent": (Method(optim.RescaledSignDescent, momentum=0.5), 0.001),
+    "LineSearchGD": (Method(optim.LineSearchGD), 1.0),
+    "AdamW": (Method(optim.AdamW), 0.01),
+    "Muon": (Method(optim.Muon), 0.01),
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_the_losses_are_the_golden_ones_of_this_version(problem: str, method: str, tmp_path: Path) -> None:
+    chosen, lr = METHODS[method]
+    run = spec(problem=PROBLEMS[problem](tmp_path), method=chosen, lr=lr, steps=5)
+    parts, loss = run.description(), execute(run).facts["final_loss"]
+    key = f"{problem} {parts['problem']['version']}, {method} {parts['method']['version']}"
+    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    assert key in golden, f"a new version: add {json.dumps({key: loss})} to {GOLDEN.name}"
+    assert loss == pytest.approx(golden[key], rel=1e-5), (
+        f"the numbers of {key} changed, so stored runs would be wrong: bump `version` of {problem} or {method}"
+    )
+
+
+def test_all_optimizers_have_golden_losses() -> None:
+    assert set(METHODS) == {n for n in optim.__all__ if isinstance(getattr(optim, n), type)}
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_the_same_spec_gives_the_same_bytes(problem: str, tmp_path: Path) -> None:
+    method = Method(Adam)
+    runs = [spec(problem=PROBLEMS[problem](tmp_path), method=method, groups=None, by_class=True) for _ in range(2)]
+    first, second = (column(execute(run), "class") for run in runs)
+    assert first.tobytes() == second.tobytes()
+    assert np.isfinite(first[-1]).any()

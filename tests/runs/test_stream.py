@@ -1,0 +1,256 @@
+"""Running plans: what is trained, in which order, on how many processes, and that none of it changes a byte."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from steepest.data.synthetic import HeavyTailedLabels
+from steepest.errors import StoreError, UsageError
+from steepest.optim import GradientDescent, SignDescent
+from steepest.problems import SoftmaxRegression
+from steepest.runs import executors
+from steepest.runs import stream as runner
+from steepest.runs.cost import seconds
+from steepest.runs.executors import execute_into, executor
+from steepest.runs.method import Method
+from steepest.runs.results import SweepResults
+from steepest.runs.spec import Calculation
+from steepest.runs.store import Store
+from steepest.runs.stream import Step, available_cores, cpu_seconds_left, lookup, run, stream
+from steepest.runs.sweep import Calculations, Progress, Sweep, decades
+
+PROBLEM = SoftmaxRegression(data=HeavyTailedLabels(m=3))
+SWEEP = Sweep(
+    problem=PROBLEM,
+    optimizers={Method(GradientDescent): decades(-2, 0), Method(SignDescent): decades(-4, -2)},
+    steps=4,
+    seeds=(0, 1),
+    groups=3,
+)
+
+
+def half(x: float) -> dict[str, float]:
+    return {"half": x / 2, "process": os.getpid()}
+
+
+def refuse(x: float) -> dict[str, float]:
+    raise UsageError(f"x = {x}: refused")
+
+
+def calculations(*values: float) -> Calculations:
+    return Calculations(tuple(Calculation(half, {"x": x}) for x in values))
+
+
+def curves(store: Store) -> dict[str, bytes]:
+    return {
+        run.id: (run.folder / "curves.parquet").read_bytes() for run in store.all() if "curves.parquet" in run.files
+    }
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def test_a_stream_reports_the_start_and_every_run(store: Store) -> None:
+    steps = list(stream([calculations(1.0, 2.0), calculations(2.0, 3.0)], store))
+    assert [step.finished and step.finished.facts["half"] for step in steps] == [None, 0.5, 1.0, 1.5]
+    assert [step.done for step in steps] == [0, 1, 2, 3]  # the shared one counts once
+    assert {step.expected for step in steps} == {3}
+    assert steps[-1].seconds_left == 0.0
+    assert all(step.seconds_left > 0 for step in steps[:-1])
+
+
+def test_what_is_stored_is_not_run_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    list(stream([SWEEP], store))
+    monkeypatch.setattr(runner, "executor", None)
+    (step,) = stream([SWEEP], store)
+    assert (step.finished, step.done, step.expected) == (None, step.expected, len(list(store.all())))
+
+
+def test_a_stopped_stream_goes_on_where_it_was(store: Store, tmp_path: Path) -> None:
+    steps = stream([SWEEP], store)
+    for _ in range(3):
+        next(steps)
+    steps.close()
+    stored = len(list(store.all()))
+    again = list(stream([SWEEP], Store(store.root)))
+    assert again[0].done == stored
+    assert 0 < stored < again[-1].done == len(list(store.all()))
+    whole = Store(tmp_path / "whole")
+    run(SWEEP, store=whole, jobs=1)
+    assert curves(store) == curves(whole)
+
+
+def test_curves_do_not_depend_on_processes_or_order_and_workers_are_gone_after_an_error(tmp_path: Path) -> None:
+    inline, spread, backwards = (Store(tmp_path / name) for name in ("inline", "spread", "backwards"))
+    assert isinstance(run(SWEEP, store=inline, jobs=1), SweepResults)
+    assert isinstance(run(SWEEP, store=spread, jobs=2), SweepResults)
+    failing = Calculations((*calculations(1.0, 2.0).calculations, Calculation(refuse, {"x": 3.0})))
+    with pytest.raises(UsageError, match=r"x = 3\.0: refused"):
+        run(failing, store=spread, jobs=2)
+    for spec in reversed(SWEEP.progress(lookup(inline)).explored):
+        execute_into(backwards, (spec,), [spec.description()])
+    assert len(curves(inline)) > 10
+    assert curves(inline) == curves(spread) == curves(backwards)
+    workers = {int(run.facts["process"]) for run in spread.all() if "process" in run.facts}
+    assert workers
+    assert os.getpid() not in workers
+    for pid in workers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_an_error_in_a_run_keeps_what_was_finished(store: Store) -> None:
+    plan = Calculations(
+        (*calculations(1.0).calculations, Calculation(refuse, {"x": 3.0}), *calculations(5.0).calculations)
+    )
+    with pytest.raises(UsageError, match=r"x = 3\.0: refused"):
+        run(plan, store=store, jobs=1)
+    assert [run.facts["half"] for run in store.all()] == [0.5]
+
+
+def test_a_run_that_vanishes_is_an_error_and_not_an_endless_loop(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Forgetful:
+        slots, ahead = 1, 0
+
+        def submit(self, bundle: Any) -> None:
+            self.names = [item.id for item in bundle]
+
+        def next_finished(self) -> list[str]:
+            return self.names
+
+    @contextmanager
+    def forgetful(store: Store, jobs: int, example: Any, lockstep: str) -> Any:
+        yield Forgetful()
+
+    monkeypatch.setattr(runner, "executor", forgetful)
+    with pytest.raises(StoreError, match=r"has gone from .* since it was stored; repeat the command"):
+        run(calculations(1.0), store=store, jobs=1)
+
+
+def test_at_most_as_many_runs_are_handed_out_as_there_is_room_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting: list[Any] = []
+    most = 0
+
+    class Slow:
+        slots, ahead = 2, 1
+
+        def submit(self, bundle: Any) -> None:
+            nonlocal most
+            waiting.append(bundle)
+            most = max(most, len(waiting))
+
+        def next_finished(self) -> list[str]:
+            (item,) = waiting.pop()
+            return execute_into(store, (item,), [item.description()])
+
+    @contextmanager
+    def slow(store: Store, jobs: int, example: Any, lockstep: str) -> Any:
+        yield Slow()
+
+    monkeypatch.setattr(runner, "executor", slow)
+    found = run(calculations(*map(float, range(7))), store=store, jobs=3)
+    assert [run.facts["half"] for run in found] == [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0]
+    assert most == 3
+
+
+def test_what_others_store_meanwhile_is_not_trained_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = calculations(*map(float, range(4)))
+    trained: list[str] = []
+
+    class Joined:
+        slots, ahead = 1, 0
+
+        def submit(self, bundle: Any) -> None:
+            (self.item,) = bundle
+
+        def next_finished(self) -> list[str]:
+            trained.append(self.item.id)
+            others = plan.calculations[2:] if len(trained) == 1 else ()
+            for item in (self.item, *others):
+                execute_into(store, (item,), [item.description()])
+            return [self.item.id]
+
+    @contextmanager
+    def joined(store: Store, jobs: int, example: Any, lockstep: str) -> Any:
+        yield Joined()
+
+    monkeypatch.setattr(runner, "executor", joined)
+    assert len(run(plan, store=store, jobs=1)) == 4
+    assert trained == [item.id for item in plan.calculations[:2]]
+
+
+def test_the_cost_of_plans_counts_shared_runs_once() -> None:
+    first, second = calculations(1.0, 2.0), calculations(2.0, 3.0)
+    each = seconds(first.calculations[0].work())
+    parts = [plan.progress(lambda _: None) for plan in (first, second)]
+    assert cpu_seconds_left(parts) == pytest.approx(3 * each)
+    later = Progress(parts[0].explored, parts[0].pending, [(first.calculations[0], 5)])
+    assert cpu_seconds_left([later]) == pytest.approx(7 * each)
+    assert cpu_seconds_left([later, later]) == pytest.approx(7 * each)
+    assert Step(None, (later, later), 0.0).expected == 7
+    assert cpu_seconds_left([Progress(parts[0].explored, [])]) == 0.0
+
+
+def test_the_time_left_is_corrected_by_what_runs_took(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "seconds", lambda work: 2.0)
+    monkeypatch.setattr(executors, "time", type("Clock", (), {"process_time": iter(range(0, 1000, 6)).__next__}))
+    steps = list(stream([calculations(1.0, 2.0, 3.0)], store))
+    assert [step.seconds_left for step in steps] == pytest.approx([6.0, 4.0 * 7 / 3, 2.0 * 13 / 5, 0.0])
+
+
+def test_run_opens_the_store_it_is_given_or_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (found,) = run(calculations(8.0), store=str(tmp_path / "a"), jobs=1)
+    assert (found.facts["half"], found.folder.parent) == (4.0, tmp_path / "a" / "runs")
+    monkeypatch.setenv("STEEPEST_STORE", str(tmp_path / "b"))
+    (found,) = run(calculations(8.0), jobs=1)
+    assert found.folder.parent == tmp_path / "b" / "runs"
+
+
+def test_the_cpu_seconds_of_a_run_are_stored(store: Store) -> None:
+    started = time.process_time()
+    spec = SWEEP.spec(Method(GradientDescent), 0.0, 0)
+    (name,) = execute_into(store, (spec,), [spec.description()])
+    found = store.get(name)
+    assert found is not None
+    assert 0 <= found.seconds <= time.process_time() - started
+    assert found.spec == spec.description()
+
+
+def test_one_slot_is_this_process(store: Store) -> None:
+    with executor(store, 1, calculations(1.0).calculations[0]) as engine:
+        engine.submit(calculations(1.0).calculations)
+        engine.submit(calculations(2.0).calculations)
+        first, second = (store.get(name) for _ in range(2) for name in engine.next_finished())
+    assert first is not None
+    assert second is not None
+    assert (first.facts["half"], second.facts["half"], first.facts["process"]) == (0.5, 1.0, os.getpid())
+
+
+def test_steps_and_cores_are_counted() -> None:
+    a, b, c = calculations(1.0, 2.0, 3.0).calculations
+    parts = (Progress([a, b, c], [c], [(a, 4)]), Progress([a], []))
+    assert (Step(None, parts, 0.0).done, Step(None, parts, 0.0).expected) == (2, 7)
+    assert 1 <= available_cores() <= (os.cpu_count() or 1)
+
+
+def test_what_cannot_be_sent_to_another_process_runs_in_this_one(store: Store) -> None:
+    unsendable = Calculation(half_of_lock, {"lock": threading.Lock()})
+    with executor(store, 2, unsendable) as engine:
+        assert engine.slots == 1
+    with executor(store, 2, calculations(1.0).calculations[0]) as engine:
+        assert engine.slots == 2
+
+
+def half_of_lock(lock: object) -> dict[str, float]:
+    return {"half": 0.5}
