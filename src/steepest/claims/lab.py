@@ -154,10 +154,10 @@ class Lab:
         if paper_scale is not None and paper_scale != results.settings:
             footer.append(f"the paper's scale: {paper_scale.summary()}")
         with style(), store_errors(self.folder):
-            drawings = figure.draw(results)
-            for name, drawing in drawings.items():
+            drawn = {name: drawing for name, draw in figure.draw.items() if (drawing := draw(results)) is not None}
+            for name, drawing in drawn.items():
                 save(drawing, self.folder, name, footer)
-        return list(drawings)
+        return list(drawn)
 
     def report(self, target: Path | None = None, *, ledger: Sequence[Verdict] | None = None) -> Path:
         """Draw what is complete and write the page, `report.html` or, for one figure, `FIGURE.html`; return its path."""
@@ -202,10 +202,9 @@ def _digest(results: Results, figure: Figure) -> str:
     known = lookup(results.store)
     parts = [results.settings.summary(), figure.id]
     parts += [item.id for plan in results.plans.values() for item in plan.progress(known).explored]
-    package = figure.draw.__module__.rpartition(".")[0]
-    names = [
-        name for name in sorted(sys.modules) if name == "steepest.claims.figures" or name.startswith(f"{package}.")
-    ]
+    drawers = ("steepest.claims.figures", "steepest.claims.drawings")
+    package = figure.plans.__module__.rpartition(".")[0]
+    names = [name for name in sorted(sys.modules) if name in drawers or name.startswith(f"{package}.")]
     sources = [file for name in names if (file := getattr(sys.modules[name], "__file__", None))]
     parts += [sha256(Path(file).read_bytes()) for file in sources]
     return sha256("\n".join(parts).encode())

@@ -8,13 +8,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.resources import files
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from steepest.claims.verdict import Claim, Finding, Verdict, judge
+from steepest.claims.claim import Claim, Kind, placed
+from steepest.claims.verdict import Finding, Verdict, judge
 from steepest.component import Component
 from steepest.errors import UsageError, unknown
 from steepest.runs.results import NotRun, SweepResults
@@ -96,6 +98,9 @@ class Results(Mapping[str, "SweepResults | list[Run]"]):
         return not any(plan.progress(lookup(self.store)).pending for plan in self.plans.values())
 
 
+Draw = Callable[[Results], Drawing | None]
+
+
 @dataclass(frozen=True)
 class Figure:
     """A figure of a paper, or a part of it without one.
@@ -108,8 +113,10 @@ class Figure:
             ones, `laptop`, `medium` where a GPU helps, and the paper's own sizes as `paper`.
         plans: settings → what has to be run, by name.
         claims: what it claims.
-        draw: results → drawings by name.
+        draw: by name of the drawing, what draws it from the results; None where there is nothing to draw at these sizes.
         rule: how the laptop's sizes follow from the paper's.
+        where: the place in the paper, for claims without their own.
+        kind: of those claims: the paper's, an erratum of it, or ours.
         steps: results → the rows of a stepped view (step, method, group, loss); None takes the first sweep's groups.
     """
 
@@ -119,9 +126,14 @@ class Figure:
     scales: Mapping[str, Settings]
     plans: Callable[[Any], Mapping[str, Plan]]
     claims: tuple[Claim, ...]
-    draw: Callable[[Results], Mapping[str, Drawing]]
+    draw: Mapping[str, Draw]
     rule: str
+    where: str = ""
+    kind: Kind = "paper"
     steps: Callable[[Results], pa.Table] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "claims", placed(self.where, *self.claims, kind=self.kind))
 
     def settings(self, scale: str, changes: Mapping[str, Any] | None = None) -> Settings:
         """Return the settings at a scale, with `changes` applied.
@@ -140,12 +152,14 @@ class Figure:
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper and its executable figures.
+    """A paper and its executable figures, each in a module that is imported when the figure is asked for.
 
     Attributes:
         key: folder name: first author, year, keyword.
-        figures: in the order in which they are run: cheap first.
-        notes: paragraphs for its page: scope, what was easy, what was hard.
+        modules: by figure id, in the order in which they run, cheap first: the module of the package that defines the
+            figure as `FIGURE`, `module:NAME` for another name, or a figure itself.
+        package: name of the package; needed where figures are named by modules.
+        advice: ids of claims that say something on a topic of `steepest diagnose`, by topic.
     """
 
     key: str
@@ -153,19 +167,40 @@ class Paper:
     authors: str
     year: int
     arxiv: str
-    figures: tuple[Figure, ...]
-    notes: tuple[str, ...] = field(default=())
+    modules: Mapping[str, str | Figure]
+    package: str = ""
+    advice: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def figure(self, name: str) -> Figure:
         """Return the figure `name`.
 
         Raises:
-            UsageError: an unknown figure, with the nearest names.
+            UsageError: an unknown figure, with the nearest names, or one that cannot be imported.
         """
-        by_id = {figure.id: figure for figure in self.figures}
-        if name not in by_id:
-            raise unknown(f"figure of {self.key}", name, by_id)
-        return by_id[name]
+        if name not in self.modules:
+            raise unknown(f"figure of {self.key}", name, self.modules)
+        place = self.modules[name]
+        if isinstance(place, Figure):
+            return place
+        module, _, attribute = place.partition(":")
+        try:
+            found = getattr(import_module(f"{self.package}.{module}"), attribute or "FIGURE")
+        except Exception as error:
+            raise UsageError(f"{self.key}/{name} cannot be imported: {type(error).__name__}: {error}") from error
+        if not isinstance(found, Figure) or found.id != name:
+            raise UsageError(f"{self.key}/{name}: {place} defines no figure with this id")
+        return found
+
+    @property
+    def readme(self) -> str:
+        """Return the README.md of the package as Markdown: scope, what differs, how it was validated; empty without one."""
+        place = files(self.package) / "README.md" if self.package else None
+        return place.read_text(encoding="utf-8") if place is not None and place.is_file() else ""
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """Return all figures in the order in which they run."""
+        return tuple(map(self.figure, self.modules))
 
     def at(self, scale: str) -> tuple[Figure, ...]:
         """Return the figures that have sizes at `scale`.
@@ -202,9 +237,9 @@ def _verdict(paper: Paper, figure: Figure, claim: Claim, scale: str, results: Re
         paper=paper.key,
         figure=figure.id,
         claim=claim.id,
-        kind=claim.kind,
+        kind=claim.kind or figure.kind,
         where=claim.where,
-        says=claim.says,
+        says=claim.sentence,
         scale=scale,
         setting=results.settings.summary(),
         verdict=finding.verdict,

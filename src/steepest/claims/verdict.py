@@ -1,6 +1,4 @@
-"""Claims and verdicts.
-
-A claim is a measure with two thresholds written before its runs. The verdict says where the interval over seeds lies:
+"""Verdicts: where the interval of a measure over seeds lies with respect to a claim's two thresholds.
 
     holds ≥ fails:  supported if low ≥ holds,  contradicted if high ≤ fails,  undecided otherwise
     holds < fails:  the same with the inequalities turned round
@@ -10,61 +8,17 @@ The interval is Student's 95 % interval of the mean over seeds; a measure withou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
+from steepest.claims.claim import Claim, Kind
 from steepest.runs.results import NotRun, Undecided
 
 State = Literal["supported", "contradicted", "undecided", "not run", "out of reach"]
-Kind = Literal["paper", "erratum", "ours"]
 MIN_SEEDS = 3
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a measure found.
-
-    Attributes:
-        values: one number per seed; a single number where nothing is random.
-        runs: ids of the runs that the numbers come from.
-        exact: nothing is random, one number suffices.
-        evidence: the parts of the number, for the ledger ("GD 3.20, Adam 0.18").
-    """
-
-    values: Sequence[float]
-    runs: Sequence[str]
-    exact: bool = False
-    evidence: str = ""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A testable statement.
-
-    Attributes:
-        id: short name, unique in its paper.
-        where: the place in the paper.
-        says: the statement, in our words, with the measured quantity.
-        measure: results of the figure → `Measured`; raises `Undecided` or `NotRun`.
-        holds: at or beyond this the claim is supported.
-        fails: at or beyond this, on the other side, it is contradicted.
-        kind: of the paper, an erratum of it, or a statement of ours.
-    """
-
-    id: str
-    where: str
-    says: str
-    measure: Callable[[Any], Measured]
-    holds: float
-    fails: float
-    kind: Kind = "paper"
-
-    def __post_init__(self) -> None:
-        if self.holds == self.fails:
-            raise ValueError(f"claim {self.id}: thresholds must differ, both are {self.holds}")
 
 
 @dataclass(frozen=True)

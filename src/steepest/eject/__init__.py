@@ -12,9 +12,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from steepest.claims.claim import Claim
 from steepest.claims.lab import Lab
 from steepest.claims.paper import Figure, Paper, papers
-from steepest.claims.verdict import Claim
 from steepest.eject.script import Script
 from steepest.eject.slices import CannotEject
 from steepest.errors import UsageError

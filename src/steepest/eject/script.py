@@ -10,8 +10,9 @@ from functools import cached_property
 from typing import Any
 
 import steepest
+from steepest.claims.claim import Claim
 from steepest.claims.paper import Paper, Results
-from steepest.claims.verdict import Claim, Verdict
+from steepest.claims.verdict import Verdict
 from steepest.eject.consulted import Consulted
 from steepest.eject.expressions import expression, written
 from steepest.eject.parts import (

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from steepest.claims.claim import Claim
 from steepest.claims.paper import Figure
-from steepest.claims.verdict import Claim
 from steepest.runs.store import Run
 from steepest.runs.sweep import Plan
 from steepest_papers.frei2022amplification import measures
@@ -44,13 +44,8 @@ def agreement(run: Run) -> float:
 
 CLAIMS = (
     Claim(
-        "amp-random-features",
-        "abstract",
-        "At initialisation almost all neurons are weakly correlated with the useful directions: median cos_good",
-        over_seeds("network", lambda run: measures.cosine(run, 0)),
-        holds=0.1,
-        fails=0.3,
-    ),
+        "amp-random-features", over_seeds("network", lambda run: measures.cosine(run, 0)).at_most(0.1, fails=0.3)
+    ).says("At initialisation almost all neurons are weakly correlated with the useful directions: median cos_good"),
     Claim(
         "amp-good",
         "derived here",
@@ -62,64 +57,39 @@ CLAIMS = (
     ),
     Claim(
         "amp-bad",
-        "derived here",
-        "It does not amplify the bad direction: A_bad(10)",
-        over_seeds("network", lambda run: measures.bad_amplification(run, 10)),
-        holds=1.5,
-        fails=3.0,
+        over_seeds("network", lambda run: measures.bad_amplification(run, 10)).at_most(1.5, fails=3.0),
+        where="derived here",
         kind="ours",
+    ).says("It does not amplify the bad direction: A_bad(10)"),
+    Claim("amp-captured", over_seeds("network", lambda run: measures.captured(run, 10)).at_least(0.99, fails=0.9)).says(
+        "Random features become useful ones: share of neurons with cos_good > 0.7 at t = 10"
     ),
-    Claim(
-        "amp-captured",
-        "abstract",
-        "Random features become useful ones: share of neurons with cos_good > 0.7 at t = 10",
-        over_seeds("network", lambda run: measures.captured(run, 10)),
-        holds=0.99,
-        fails=0.9,
-    ),
-    Claim(
-        "amp-clean",
-        "abstract",
-        "The network learns the clusters: largest clean test error at t ≥ 5",
-        over_seeds("network", largest_clean_error),
-        holds=0.005,
-        fails=0.05,
+    Claim("amp-clean", over_seeds("network", largest_clean_error).at_most(0.005, fails=0.05)).says(
+        "The network learns the clusters: largest clean test error at t ≥ 5"
     ),
     Claim(
         "amp-noisy",
-        "abstract",
-        "Its error is close to the noise rate: |noisy test error − η| at t = 400",
-        over_seeds("network", lambda run: abs(predicted(run, "noisy_error") - run.spec["problem"]["flip_rate"])),
-        holds=0.02,
-        fails=0.04,
-    ),
+        over_seeds(
+            "network", lambda run: abs(predicted(run, "noisy_error") - run.spec["problem"]["flip_rate"])
+        ).at_most(0.02, fails=0.04),
+    ).says("Its error is close to the noise rate: |noisy test error − η| at t = 400"),
     Claim(
         "amp-ignores",
-        "derived here",
-        "It ignores the flips: share of the flipped training points that are memorised at t = 400",
-        over_seeds("network", lambda run: predicted(run, "memorised")),
-        holds=0.01,
-        fails=0.1,
+        over_seeds("network", lambda run: predicted(run, "memorised")).at_most(0.01, fails=0.1),
+        where="derived here",
         kind="ours",
-    ),
+    ).says("It ignores the flips: share of the flipped training points that are memorised at t = 400"),
     Claim(
         "amp-overfitting",
-        "derived here",
-        "Alignment is best early, then noise directions are fitted: median cos_good at t = 50 minus t = 400",
-        over_seeds("network", lambda run: measures.cosine(run, 50) - measures.cosine(run, STEPS)),
-        holds=0.02,
-        fails=0.0,
+        over_seeds("network", lambda run: measures.cosine(run, 50) - measures.cosine(run, STEPS)).at_least(
+            0.02, fails=0.0
+        ),
+        where="derived here",
         kind="ours",
-    ),
+    ).says("Alignment is best early, then noise directions are fitted: median cos_good at t = 50 minus t = 400"),
     Claim(
-        "amp-quadrants",
-        "derived here",
-        "The decision function on the plane of the means is XOR by quadrant: share of the plane that agrees",
-        over_seeds("network", agreement),
-        holds=0.95,
-        fails=0.8,
-        kind="ours",
-    ),
+        "amp-quadrants", over_seeds("network", agreement).at_least(0.95, fails=0.8), where="derived here", kind="ours"
+    ).says("The decision function on the plane of the means is XOR by quadrant: share of the plane that agrees"),
 )
 
 FIGURE = Figure(
@@ -135,4 +105,5 @@ FIGURE = Figure(
     claims=CLAIMS,
     draw=draw,
     rule=RULE,
+    where="abstract",
 )

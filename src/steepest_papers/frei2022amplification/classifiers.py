@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from steepest.claims.claim import Claim
 from steepest.claims.figures import canvas
 from steepest.claims.paper import Drawing, Figure, Results
-from steepest.claims.verdict import Claim
 from steepest.runs.spec import Calculation
 from steepest.runs.store import Run
 from steepest.runs.sweep import Calculations, Plan
@@ -59,26 +59,20 @@ def _orders(prefix: str, plan: str, setting: str) -> tuple[Claim, ...]:
     return (
         Claim(
             f"{prefix}-network-ntk",
-            "derived here",
-            f"{setting} the network errs no more than the tangent kernel: clean error of the kernel minus the network's",
             paired(
                 f"{plan}network",
                 f"{plan}baselines",
                 lambda run, b: b.facts["ntk_clean"] - predicted(run, "clean_error"),
-            ),
-            holds=0.0,
-            fails=-0.005,
-            kind="ours",
+            ).at_least(0.0, fails=-0.005),
+        ).says(
+            f"{setting} the network errs no more than the tangent kernel: clean error of the kernel minus the network's"
         ),
         Claim(
             f"{prefix}-ntk-features",
-            "derived here",
-            f"{setting} the tangent kernel errs no more than random features of the network's width: difference",
-            over_seeds(f"{plan}baselines", lambda b: b.facts["rf_small_clean"] - b.facts["ntk_clean"], errors),
-            holds=0.0,
-            fails=-0.005,
-            kind="ours",
-        ),
+            over_seeds(f"{plan}baselines", lambda b: b.facts["rf_small_clean"] - b.facts["ntk_clean"], errors).at_least(
+                0.0, fails=-0.005
+            ),
+        ).says(f"{setting} the tangent kernel errs no more than random features of the network's width: difference"),
     )
 
 
@@ -99,74 +93,44 @@ def errors(runs: Sequence[Run]) -> str:
 CLAIMS = (
     Claim(
         "base-linear",
-        "abstract",
-        "Linear rules are no better than chance: |clean test error − ½|",
-        over_seeds("baselines", lambda run: abs(run.facts["linear_clean"] - 0.5)),
-        holds=0.05,
-        fails=0.1,
-    ),
+        over_seeds("baselines", lambda run: abs(run.facts["linear_clean"] - 0.5)).at_most(0.05, fails=0.1),
+        where="abstract",
+        kind="paper",
+    ).says("Linear rules are no better than chance: |clean test error − ½|"),
     Claim(
         "base-mirrored",
-        "derived here",
-        "They cannot be: x and −x have one label, so on points and their mirror images the error is ½ exactly: |error − ½|",
-        over_seeds("baselines", lambda run: abs(run.facts["linear_mirrored"] - 0.5)),
-        holds=1e-9,
-        fails=1e-3,
-        kind="ours",
+        over_seeds("baselines", lambda run: abs(run.facts["linear_mirrored"] - 0.5)).at_most(1e-9, fails=1e-3),
+    ).says(
+        "They cannot be: x and −x have one label, so on points and their mirror images the error is ½ exactly: |error − ½|"
     ),
     *_orders("base", "", "In the usual setting"),
     Claim(
-        "base-ntk-interpolates",
-        "derived here",
-        "The tangent kernel fits the flipped labels: training error on noisy labels",
-        over_seeds("baselines", lambda run: run.facts["ntk_train"]),
-        holds=0.005,
-        fails=0.05,
-        kind="ours",
-    ),
+        "base-ntk-interpolates", over_seeds("baselines", lambda run: run.facts["ntk_train"]).at_most(0.005, fails=0.05)
+    ).says("The tangent kernel fits the flipped labels: training error on noisy labels"),
     Claim(
         "base-network-does-not",
-        "derived here",
-        "The network, stopped at t = 400, does not: training error on noisy labels",
-        over_seeds("network", lambda run: predicted(run, "train_error")),
-        holds=0.05,
-        fails=0.005,
-        kind="ours",
-    ),
+        over_seeds("network", lambda run: predicted(run, "train_error")).at_least(0.05, fails=0.005),
+    ).says("The network, stopped at t = 400, does not: training error on noisy labels"),
     Claim(
         "high-linear-fits",
-        "derived here",
-        "With n = p a linear rule fits the training set: its training error",
-        over_seeds("high baselines", lambda run: run.facts["linear_train"]),
-        holds=0.005,
-        fails=0.05,
-        kind="ours",
-    ),
+        over_seeds("high baselines", lambda run: run.facts["linear_train"]).at_most(0.005, fails=0.05),
+    ).says("With n = p a linear rule fits the training set: its training error"),
     Claim(
         "high-linear",
-        "abstract",
-        "… and remains at chance: |clean test error − ½|",
-        over_seeds("high baselines", lambda run: abs(run.facts["linear_clean"] - 0.5)),
-        holds=0.05,
-        fails=0.1,
-    ),
+        over_seeds("high baselines", lambda run: abs(run.facts["linear_clean"] - 0.5)).at_most(0.05, fails=0.1),
+        where="abstract",
+        kind="paper",
+    ).says("… and remains at chance: |clean test error − ½|"),
     Claim(
         "high-network",
-        "abstract",
-        "… where the network learns the clusters: clean test error at t = 400",
-        over_seeds("high network", lambda run: predicted(run, "clean_error")),
-        holds=0.005,
-        fails=0.05,
-    ),
+        over_seeds("high network", lambda run: predicted(run, "clean_error")).at_most(0.005, fails=0.05),
+        where="abstract",
+        kind="paper",
+    ).says("… where the network learns the clusters: clean test error at t = 400"),
     Claim(
         "high-captured",
-        "derived here",
-        "… by amplification as before: share of neurons with cos_good > 0.7 at t = 10",
-        over_seeds("high network", lambda run: measures.captured(run, 10), course),
-        holds=0.95,
-        fails=0.5,
-        kind="ours",
-    ),
+        over_seeds("high network", lambda run: measures.captured(run, 10), course).at_least(0.95, fails=0.5),
+    ).says("… by amplification as before: share of neurons with cos_good > 0.7 at t = 10"),
     *_orders("high", "high ", "With n = p"),
 )
 
@@ -219,4 +183,6 @@ FIGURE = Figure(
     rule=RULE
     + " The high-dimensional setting has n/2 samples in 2p dimensions. Baselines take the step 1/L, with 2000 "
     "(linear), 600 (random features) and 3000 (tangent kernel) updates.",
+    where="derived here",
+    kind="ours",
 )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
+from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.figures import canvas
 from steepest.claims.paper import Drawing, Figure, Results
-from steepest.claims.verdict import Claim, Measured
 from steepest.runs.spec import Calculation
 from steepest.runs.store import Run
 from steepest.runs.sweep import Calculations, Plan
@@ -59,21 +59,19 @@ def first_step(run: Run, sizes: ClusterSizes, direction: str) -> tuple[np.ndarra
     return start / (sizes.noise * before.norm), (end - start) / unit_drift(sizes.problem(), sizes.lr)
 
 
-def slope(direction: str, sign: int) -> Callable[[Results], Measured]:
+@measure()
+def slope(results: Results, direction: str, sign: int) -> Measured:
     """Return |s − 1|, s the least-squares slope of the first change on what the law predicts, sign·κ."""
-
-    def measure(results: Results) -> Measured:
-        slopes = []
-        for run in (runs := results.calculations("network")):
-            g, change = first_step(run, results.settings, direction)
-            law = sign * feedback(g)
-            slopes.append(float(law @ change / (law @ law)))
-        values = np.abs(np.array(slopes) - 1).tolist()
-        return Measured(values, [run.id for run in runs], evidence=f"slope {np.mean(slopes):.3f}")
-
-    return measure
+    slopes = []
+    for run in (runs := results.calculations("network")):
+        g, change = first_step(run, results.settings, direction)
+        law = sign * feedback(g)
+        slopes.append(float(law @ change / (law @ law)))
+    values = np.abs(np.array(slopes) - 1).tolist()
+    return Measured(values, [run.id for run in runs], evidence=f"slope {np.mean(slopes):.3f}")
 
 
+@measure()
 def first_error(results: Results) -> Measured:
     """Return |A(1)/predicted − 1|."""
     runs, law = results.calculations("network"), first_amplification(results.settings.problem(), results.settings.lr)
@@ -82,6 +80,7 @@ def first_error(results: Results) -> Measured:
     return Measured(values, [run.id for run in runs], evidence=told)
 
 
+@measure()
 def linear_error(results: Results) -> Measured:
     """Return the relative error of the slope of ω√(2/π) A(t) over t = 5 … 10 against α(1−2η)/(8√m) · (−2ℓ')."""
     sizes = results.settings
@@ -104,50 +103,20 @@ def path_error(run: Run, law: Run) -> float:
 
 
 CLAIMS = (
-    Claim(
-        "drift-good",
-        "derived here",
-        "Good directions have positive feedback: the first change of ⟨w, μ_good⟩ is α(1−2η)/(8√m) κ: |slope − 1|",
-        slope("good", 1),
-        holds=0.1,
-        fails=0.2,
-        kind="ours",
+    Claim("drift-good", slope("good", 1).at_most(0.1, fails=0.2)).says(
+        "Good directions have positive feedback: the first change of ⟨w, μ_good⟩ is α(1−2η)/(8√m) κ: |slope − 1|"
     ),
-    Claim(
-        "drift-bad",
-        "derived here",
-        "Bad directions have negative feedback: the first change of ⟨w, μ_bad⟩ is −α(1−2η)/(8√m) κ: |slope − 1|",
-        slope("bad", -1),
-        holds=0.1,
-        fails=0.2,
-        kind="ours",
+    Claim("drift-bad", slope("bad", -1).at_most(0.1, fails=0.2)).says(
+        "Bad directions have negative feedback: the first change of ⟨w, μ_bad⟩ is −α(1−2η)/(8√m) κ: |slope − 1|"
     ),
-    Claim(
-        "drift-first",
-        "derived here",
-        "One step amplifies by A(1) = 1 + α(1−2η)/(16√m ω√(2/π)), whatever ω, as σ√p = 1: relative error",
-        first_error,
-        holds=0.1,
-        fails=0.2,
-        kind="ours",
+    Claim("drift-first", first_error().at_most(0.1, fails=0.2)).says(
+        "One step amplifies by A(1) = 1 + α(1−2η)/(16√m ω√(2/π)), whatever ω, as σ√p = 1: relative error"
     ),
-    Claim(
-        "drift-linear",
-        "derived here",
-        "Once neurons are aligned (κ = 1) the good direction grows linearly, by α(1−2η)/(8√m)·(−2ℓ'): relative error",
-        linear_error,
-        holds=0.1,
-        fails=0.2,
-        kind="ours",
+    Claim("drift-linear", linear_error().at_most(0.1, fails=0.2)).says(
+        "Once neurons are aligned (κ = 1) the good direction grows linearly, by α(1−2η)/(8√m)·(−2ℓ'): relative error"
     ),
-    Claim(
-        "drift-path",
-        "derived here",
-        "The population step, iterated from the run's own neurons, gives A(t) for t = 1 … 5: largest relative error",
-        paired("network", "law", path_error),
-        holds=0.1,
-        fails=0.2,
-        kind="ours",
+    Claim("drift-path", paired("network", "law", path_error).at_most(0.1, fails=0.2)).says(
+        "The population step, iterated from the run's own neurons, gives A(t) for t = 1 … 5: largest relative error"
     ),
 )
 
@@ -209,4 +178,6 @@ FIGURE = Figure(
     claims=CLAIMS,
     draw=draw,
     rule=RULE,
+    where="derived here",
+    kind="ours",
 )

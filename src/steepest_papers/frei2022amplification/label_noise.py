@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.figures import canvas, group_colours
 from steepest.claims.paper import Drawing, Figure, Results
-from steepest.claims.verdict import Claim, Measured
 from steepest.runs.store import Run
 from steepest.runs.sweep import Plan
 from steepest_papers.frei2022amplification import measures
@@ -59,16 +59,14 @@ def by_rate(results: Results, number: Callable[[Run], float], *, first: int = 0)
     return np.array([[number(run) for run in results.calculations(rate_name(rate))] for rate in rates])
 
 
-def largest(number: Callable[[Run], float], *, first: int = 0) -> Callable[[Results], Measured]:
+@measure()
+def largest(results: Results, number: Callable[[Run], float], *, first: int = 0) -> Measured:
     """Return the measure that takes, for each seed, the largest number over η, from the `first` η on."""
-
-    def measure(results: Results) -> Measured:
-        values = by_rate(results, number, first=first)
-        return Measured(values.max(axis=0).tolist(), run_ids(results), evidence=told(results, values, first))
-
-    return measure
+    values = by_rate(results, number, first=first)
+    return Measured(values.max(axis=0).tolist(), run_ids(results), evidence=told(results, values, first))
 
 
+@measure()
 def drift_error(results: Results) -> Measured:
     """Return the largest |A_η(10)/A_0(10)/(1−2η) − 1| over η > 0."""
     A = by_rate(results, lambda run: measures.amplification(run, 10))
@@ -91,47 +89,30 @@ def run_ids(results: Results) -> list[str]:
 CLAIMS = (
     Claim(
         "noise-error",
-        "abstract",
-        "The network's error is the noise rate: largest |noisy test error − flip rate of the test labels| over η at t = 400",
-        largest(lambda run: abs(predicted(run, "noisy_error") - predicted(run, "flip_rate"))),
-        holds=0.005,
-        fails=0.02,
+        largest(lambda run: abs(predicted(run, "noisy_error") - predicted(run, "flip_rate"))).at_most(
+            0.005, fails=0.02
+        ),
+        where="abstract",
+        kind="paper",
+    ).says(
+        "The network's error is the noise rate: largest |noisy test error − flip rate of the test labels| over η at t = 400"
     ),
-    Claim(
-        "noise-drift",
-        "derived here",
-        "Noise slows the drift: A_η(10)/A_0(10) = 1 − 2η: largest relative error over η",
-        drift_error,
-        holds=0.08,
-        fails=0.16,
-        kind="ours",
+    Claim("noise-drift", drift_error().at_most(0.08, fails=0.16)).says(
+        "Noise slows the drift: A_η(10)/A_0(10) = 1 − 2η: largest relative error over η"
     ),
-    Claim(
-        "noise-memorised",
-        "derived here",
-        "No flipped point is memorised at t = 400, at any η: largest share",
-        largest(lambda run: predicted(run, "memorised"), first=1),
-        holds=0.01,
-        fails=0.1,
-        kind="ours",
+    Claim("noise-memorised", largest(lambda run: predicted(run, "memorised"), first=1).at_most(0.01, fails=0.1)).says(
+        "No flipped point is memorised at t = 400, at any η: largest share"
     ),
     Claim(
         "noise-adversarial",
-        "abstract",
-        "A constant fraction may be flipped adversarially: clean test error with η = 0.1, all flips in one cluster",
-        over_seeds("minority", lambda run: predicted(run, "clean_error")),
-        holds=0.02,
-        fails=0.1,
-    ),
+        over_seeds("minority", lambda run: predicted(run, "clean_error")).at_most(0.02, fails=0.1),
+        where="abstract",
+        kind="paper",
+    ).says("A constant fraction may be flipped adversarially: clean test error with η = 0.1, all flips in one cluster"),
     Claim(
         "noise-majority",
-        "derived here",
-        "… unless most of a cluster is flipped (η = 0.2), which is then learned as flipped: |clean test error − ¼|",
-        over_seeds("majority", lambda run: abs(predicted(run, "clean_error") - 0.25)),
-        holds=0.02,
-        fails=0.1,
-        kind="ours",
-    ),
+        over_seeds("majority", lambda run: abs(predicted(run, "clean_error") - 0.25)).at_most(0.02, fails=0.1),
+    ).says("… unless most of a cluster is flipped (η = 0.2), which is then learned as flipped: |clean test error − ¼|"),
 )
 
 
@@ -207,4 +188,6 @@ FIGURE = Figure(
     claims=CLAIMS,
     draw=draw,
     rule=RULE + " Adversarial: ηn training labels are flipped, those of the cluster μ₁ first. The setting is ours.",
+    where="derived here",
+    kind="ours",
 )

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
+from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.figures import canvas, group_colours
 from steepest.claims.paper import Drawing, Figure, Results
-from steepest.claims.verdict import Claim, Measured
 from steepest.runs.spec import LearningRate
 from steepest.runs.sweep import Plan
 from steepest_papers.frei2022amplification import measures
@@ -56,6 +56,7 @@ def final_amplifications(results: Results) -> np.ndarray:
     return np.array([[measures.amplification(run, STEPS) for run in of] for of in runs])
 
 
+@measure()
 def decade_error(results: Results) -> Measured:
     """Return the largest |A(ω)/A(10ω)/10 − 1| over the decades between the first three ω."""
     A = final_amplifications(results)
@@ -63,6 +64,7 @@ def decade_error(results: Results) -> Measured:
     return Measured(np.abs(A[:2] / A[1:3] / 10 - 1).max(axis=0).tolist(), run_ids(results), evidence=told)
 
 
+@measure()
 def last_amplification(results: Results) -> Measured:
     """Return A(400) at the largest ω."""
     return Measured(final_amplifications(results)[-1].tolist(), run_ids(results))
@@ -74,59 +76,24 @@ def run_ids(results: Results) -> list[str]:
 
 
 CLAIMS = (
-    Claim(
-        "lazy-error",
-        "derived here",
-        "The lazy network (ω = α = 0.1) also learns the clusters: clean test error at t = 400",
-        over_seeds("lazy", lambda run: predicted(run, "clean_error")),
-        holds=0.005,
-        fails=0.05,
-        kind="ours",
+    Claim("lazy-error", over_seeds("lazy", lambda run: predicted(run, "clean_error")).at_most(0.005, fails=0.05)).says(
+        "The lazy network (ω = α = 0.1) also learns the clusters: clean test error at t = 400"
     ),
-    Claim(
-        "lazy-captured",
-        "derived here",
-        "… without feature learning: share of neurons with cos_good > 0.7",
-        over_seeds("lazy", lambda run: measures.captured(run, STEPS)),
-        holds=0.01,
-        fails=0.5,
-        kind="ours",
+    Claim("lazy-captured", over_seeds("lazy", lambda run: measures.captured(run, STEPS)).at_most(0.01, fails=0.5)).says(
+        "… without feature learning: share of neurons with cos_good > 0.7"
     ),
     Claim(
         "lazy-amplification",
-        "derived here",
-        "… amplification of order 1: A(400)",
-        over_seeds("lazy", lambda run: measures.amplification(run, STEPS)),
-        holds=5.0,
-        fails=50.0,
-        kind="ours",
-    ),
+        over_seeds("lazy", lambda run: measures.amplification(run, STEPS)).at_most(5.0, fails=50.0),
+    ).says("… amplification of order 1: A(400)"),
     Claim(
-        "lazy-norm",
-        "derived here",
-        "… and norms as they were: |median ‖w(400)‖/‖w(0)‖ − 1|",
-        over_seeds("lazy", lambda run: abs(measures.norm_ratio(run, STEPS) - 1)),
-        holds=0.1,
-        fails=1.0,
-        kind="ours",
+        "lazy-norm", over_seeds("lazy", lambda run: abs(measures.norm_ratio(run, STEPS) - 1)).at_most(0.1, fails=1.0)
+    ).says("… and norms as they were: |median ‖w(400)‖/‖w(0)‖ − 1|"),
+    Claim("lazy-decades", decade_error().at_most(0.15, fails=0.3)).says(
+        "A(400) falls tenfold per decade of ω between the first three: largest relative error"
     ),
-    Claim(
-        "lazy-decades",
-        "derived here",
-        "A(400) falls tenfold per decade of ω between the first three: largest relative error",
-        decade_error,
-        holds=0.15,
-        fails=0.3,
-        kind="ours",
-    ),
-    Claim(
-        "lazy-order-one",
-        "derived here",
-        "… until it is of order 1: A(400) at the largest ω",
-        last_amplification,
-        holds=3.0,
-        fails=10.0,
-        kind="ours",
+    Claim("lazy-order-one", last_amplification().at_most(3.0, fails=10.0)).says(
+        "… until it is of order 1: A(400) at the largest ω"
     ),
 )
 
@@ -174,4 +141,6 @@ FIGURE = Figure(
     claims=CLAIMS,
     draw=draw,
     rule=RULE,
+    where="derived here",
+    kind="ours",
 )

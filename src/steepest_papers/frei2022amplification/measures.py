@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from steepest.claims.claim import Measured, measure
 from steepest.claims.paper import Results
-from steepest.claims.verdict import Measured
 from steepest.runs.store import Run
 from steepest_papers.frei2022amplification.sizes import STEPS
 
@@ -101,29 +101,25 @@ def memorised(run: Run, step: int) -> float:
     return predicted(run, "memorised", step)
 
 
-def over_seeds(plan: str, number: Number, evidence: Callable[[Sequence[Run]], str] = lambda _: "") -> Measure:
+@measure()
+def over_seeds(
+    results: Results, plan: str, number: Number, evidence: Callable[[Sequence[Run]], str] = lambda _: ""
+) -> Measured:
     """Return the measure that takes one number from each run of a plan; `evidence` tells more about the runs."""
-
-    def measure(results: Results) -> Measured:
-        runs = results.calculations(plan)
-        return Measured([number(run) for run in runs], [run.id for run in runs], evidence=evidence(runs))
-
-    return measure
+    runs = results.calculations(plan)
+    return Measured([number(run) for run in runs], [run.id for run in runs], evidence=evidence(runs))
 
 
-def fact(plan: str, name: str) -> Measure:
+@measure()
+def fact(results: Results, plan: str, name: str) -> Measured:
     """Return the measure that reads the number `name` of a plan's calculations, one for each seed."""
     return over_seeds(plan, lambda run: float(run.facts[name]))
 
 
 def paired(first: str, second: str, number: Callable[[Run, Run], float]) -> Measure:
     """Return the measure that takes one number from the runs of two plans with the same seed."""
-
-    def measure(results: Results) -> Measured:
-        pairs = list(zip(results.calculations(first), results.calculations(second), strict=True))
-        return Measured([number(a, b) for a, b in pairs], [run.id for pair in pairs for run in pair])
-
-    return measure
+    pairs = list(zip(results.calculations(first), results.calculations(second), strict=True))
+    return Measured([number(a, b) for a, b in pairs], [run.id for pair in pairs for run in pair])
 
 
 def mean(number: Number, runs: Sequence[Run]) -> float:

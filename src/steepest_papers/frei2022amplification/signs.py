@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.paper import Figure, Results
-from steepest.claims.verdict import Claim, Measured
 from steepest.measure.curvature import log_slope
 from steepest.runs.method import Method
 from steepest.runs.results import Best
@@ -82,18 +82,16 @@ CHOSEN: dict[str, tuple[str, Chooser, tuple[Contrast, ...]]] = {
 }
 
 
-def difference(choose: Chooser, method: Method, number: Number) -> Measure:
+@measure()
+def difference(results: Results, choose: Chooser, method: Method, number: Number) -> Measured:
     """Return the measure of a number of an optimizer's run minus that of gradient descent, at chosen rates."""
-
-    def measure(results: Results) -> Measured:
-        descent, other = (choose(results, each) for each in (GD, method))
-        values = [number(b) - number(a) for a, b in zip(descent.runs, other.runs, strict=True)]
-        return Measured(values, ids(descent, other), evidence=told(number, descent, other))
-
-    return measure
+    descent, other = (choose(results, each) for each in (GD, method))
+    values = [number(b) - number(a) for a, b in zip(descent.runs, other.runs, strict=True)]
+    return Measured(values, ids(descent, other), evidence=told(number, descent, other))
 
 
-def same_amplification(method: Method) -> Measure:
+@measure()
+def same_amplification(results: Results, method: Method) -> Measured:
     """Return the measure |log₁₀ A/A_GD| at the specified rates; where α ≫ ω it grows with α, so others cannot be compared."""
     signed = difference(as_specified, method, amplification_decades)
 
@@ -106,30 +104,24 @@ def same_amplification(method: Method) -> Measure:
 
 def trend(method: Method) -> Measure:
     """Return the measure d log cos_good / d log p at the rates of least held-out error."""
-
-    def measure(results: Results) -> Measured:
-        dimensions = results.settings.dimensions
-        bests = [by_held_out_error(results, method, sweep_name(p)) for p in dimensions]
-        cosines = np.array([[final_cosine(run) for run in best.runs] for best in bests])
-        pairs = zip(dimensions, cosines.mean(axis=1), strict=True)
-        evidence = ", ".join(f"{value:.2f} at p = {p}" for p, value in pairs)
-        return Measured([log_slope(dimensions, seed) for seed in cosines.T], ids(*bests), evidence=evidence)
-
-    return measure
+    dimensions = results.settings.dimensions
+    bests = [by_held_out_error(results, method, sweep_name(p)) for p in dimensions]
+    cosines = np.array([[final_cosine(run) for run in best.runs] for best in bests])
+    pairs = zip(dimensions, cosines.mean(axis=1), strict=True)
+    evidence = ", ".join(f"{value:.2f} at p = {p}" for p, value in pairs)
+    return Measured([log_slope(dimensions, seed) for seed in cosines.T], ids(*bests), evidence=evidence)
 
 
-def gain_by_rotation(method: Method, number: Number) -> Measure:
+@measure()
+def gain_by_rotation(results: Results, method: Method, number: Number) -> Measured:
     """Return the measure of a number on rotated means minus that on axes, at the rates of least held-out error."""
-
-    def measure(results: Results) -> Measured:
-        axes, rotated = (by_held_out_error(results, method, plan) for plan in (None, ROTATED))
-        values = [number(b) - number(a) for a, b in zip(axes.runs, rotated.runs, strict=True)]
-        on_axes, off_axes = (mean(number, best.runs) for best in (axes, rotated))
-        return Measured(values, ids(axes, rotated), evidence=f"on axes {on_axes:.3g}, rotated {off_axes:.3g}")
-
-    return measure
+    axes, rotated = (by_held_out_error(results, method, plan) for plan in (None, ROTATED))
+    values = [number(b) - number(a) for a, b in zip(axes.runs, rotated.runs, strict=True)]
+    on_axes, off_axes = (mean(number, best.runs) for best in (axes, rotated))
+    return Measured(values, ids(axes, rotated), evidence=f"on axes {on_axes:.3g}, rotated {off_axes:.3g}")
 
 
+@measure()
 def first_cosine(results: Results) -> Measured:
     """Return the largest |√p · median cos_good − 1| over p, after one huge step of sign descent."""
     dimensions = results.settings.dimensions

@@ -18,14 +18,14 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
+from steepest.claims import drawings, measures
+from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.figures import canvas, line_style
 from steepest.claims.paper import Drawing, Figure, Results
-from steepest.claims.verdict import Claim, Measured
 from steepest.component import declared
 from steepest.runs.results import Undecided
 from steepest.runs.spec import Calculation
 from steepest.runs.sweep import Calculations, Plan
-from steepest_papers.kunstner2024heavytailed import drawings, measures
 from steepest_papers.kunstner2024heavytailed.barcoded import (
     PAPER,
     RATES,
@@ -101,6 +101,7 @@ def floors(results: Results) -> tuple[np.ndarray, np.ndarray, list[str]]:
     return values[:, 0], values[:, 1], [run.id for run in runs]
 
 
+@measure()
 def floor_removed(results: Results) -> Measured:
     """Return 1 − H without/H with the empty bar code."""
     with_it, without, runs = floors(results)
@@ -110,6 +111,7 @@ def floor_removed(results: Results) -> Measured:
     return Measured((1 - without / with_it).tolist(), runs, evidence=evidence)
 
 
+@measure()
 def floor_in_loss(results: Results) -> Measured:
     """Return H(y|x)/L(T), L(T) the smallest loss of the eight optimizers."""
     with_it, _, runs = floors(results)
@@ -160,69 +162,32 @@ def _with_floor(results: Results) -> Drawing:
 ONLY_WHERE = "Appendix, bar-coded digits alone"
 LONG_WHERE = "Appendix, longer horizon on MNIST + bar-coded (claim inferred)"
 ONLY_CLAIMS = (
-    Claim(
-        "only-gd",
-        ONLY_WHERE,
-        "GD with momentum learns the bar-coded digits where all classes are as frequent: ρ over all images",
-        learnt(ONLY, "GD+m"),
-        holds=0.5,
-        fails=0.15,
+    Claim("only-gd", learnt(ONLY, "GD+m").at_least(0.5, fails=0.15), where=ONLY_WHERE).says(
+        "GD with momentum learns the bar-coded digits where all classes are as frequent: ρ over all images"
     ),
-    Claim(
-        "only-gap",
-        ONLY_WHERE,
-        "There GD ends where Adam does, both with momentum, so the images are not what is hard: |Γ|",
-        gap_and_rest(ONLY, "GD+m", "Adam+m"),
-        holds=0.05,
-        fails=0.15,
+    Claim("only-gap", gap_and_rest(ONLY, "GD+m", "Adam+m").at_most(0.05, fails=0.15), where=ONLY_WHERE).says(
+        "There GD ends where Adam does, both with momentum, so the images are not what is hard: |Γ|"
     ),
 )
 LONG_CLAIMS = (
     *(
         Claim(
-            f"long-gap{tag}",
-            LONG_WHERE,
-            f"Adam still ends below GD, both {words}: Γ",
-            measures.gap(LONG, f"GD{m}", f"Adam{m}"),
-            holds=0.15,
-            fails=0.05,
-        )
+            f"long-gap{tag}", measures.gap(LONG, f"GD{m}", f"Adam{m}").at_least(0.15, fails=0.05), where=LONG_WHERE
+        ).says(f"Adam still ends below GD, both {words}")
         for tag, m, words in (("", "-m", "without momentum"), ("-momentum", "+m", "with momentum"))
     ),
     Claim(
-        "long-sign",
-        LONG_WHERE,
-        "Sign descent ends where Adam does, both with momentum: |Γ|",
-        measures.gap(LONG, "Sign+m", "Adam+m", absolute=True),
-        holds=0.1,
-        fails=0.2,
+        "long-sign", measures.gap(LONG, "Sign+m", "Adam+m").absolute().at_most(0.1, fails=0.2), where=LONG_WHERE
+    ).says("Sign descent ends where Adam does, both with momentum"),
+    Claim("long-norm", measures.gap(LONG, "NormGD+m", "Sign+m").at_least(0.15, fails=0.05), where=LONG_WHERE).says(
+        "Normalising the gradient's length without changing its direction does not close the gap: Γ of NormGD over Sign"
     ),
-    Claim(
-        "long-norm",
-        LONG_WHERE,
-        "Normalising the gradient's length without changing its direction does not close the gap: Γ of NormGD over Sign",
-        measures.gap(LONG, "NormGD+m", "Sign+m"),
-        holds=0.15,
-        fails=0.05,
-    ),
-    Claim(
-        "long-floor",
-        "Data of Figure 2",
+    Claim("long-floor", floor_removed().at_least(1.0, fails=0.5), where="Data of Figure 2", kind="ours").says(
         "Without the empty bar code, which contradicts the plain digits, the floor under the training loss is gone: "
-        "share of H(y|x) that it causes",
-        floor_removed,
-        holds=1.0,
-        fails=0.5,
-        kind="ours",
+        "share of H(y|x) that it causes"
     ),
-    Claim(
-        "long-floor-small",
-        "Data of Figure 2",
-        "The floor explains little of any loss: H(y|x) in units of the lowest final loss of the eight optimizers",
-        floor_in_loss,
-        holds=0.1,
-        fails=0.5,
-        kind="ours",
+    Claim("long-floor-small", floor_in_loss().at_most(0.1, fails=0.5), where="Data of Figure 2", kind="ours").says(
+        "The floor explains little of any loss: H(y|x) in units of the lowest final loss of the eight optimizers"
     ),
 )
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from steepest.claims.claim import Claim
 from steepest.claims.figures import canvas, group_colours, table
 from steepest.claims.paper import Drawing, Figure, Results
-from steepest.claims.verdict import Claim
 from steepest.runs.store import Run
 from steepest_papers.kunstner2024heavytailed.fig7_curvature import correlation, history, scatter
 from steepest_papers.kunstner2024heavytailed.paths import RULE, TIMES, PathSizes, at, over_seeds, path_plans
@@ -50,43 +50,26 @@ def blocks(run: Run, step: int) -> np.ndarray:
 CLAIMS = (
     Claim(
         "gh-gd-end",
-        "Appendix, correlation along GD's path",
-        "Along GD's path gradient norm and Hessian trace become related as well: r of their logs at t = 100",
-        over_seeds("gd", correlation(100, "gradient_norm", "hessian_trace"), history()),
-        holds=0.9,
-        fails=0.5,
-    ),
+        over_seeds("gd", correlation(100, "gradient_norm", "hessian_trace"), history()).at_least(0.9, fails=0.5),
+        where="Appendix, correlation along GD's path",
+    ).says("Along GD's path gradient norm and Hessian trace become related as well: r of their logs at t = 100"),
     Claim(
         "gh-mirrored",
-        "Appendix, mirrored path",
-        "The relation belongs to the path, not to the space: r at −W_t for t = 100 is absent or negative",
-        over_seeds("adam", correlation(100, "mirrored_gradient_norm", "mirrored_hessian_trace"), history("mirrored_")),
-        holds=0.0,
-        fails=0.5,
-    ),
+        over_seeds(
+            "adam", correlation(100, "mirrored_gradient_norm", "mirrored_hessian_trace"), history("mirrored_")
+        ).at_most(0.0, fails=0.5),
+        where="Appendix, mirrored path",
+    ).says("The relation belongs to the path, not to the space: r at −W_t for t = 100 is absent or negative"),
     Claim(
-        "gh-blocks",
-        "Appendix, off-diagonal blocks",
-        "Hessian blocks between classes are orders of magnitude smaller than those within: mean |off| / mean diagonal, t = 100",
-        over_seeds("adam", block_ratio(100)),
-        holds=0.1,
-        fails=0.5,
+        "gh-blocks", over_seeds("adam", block_ratio(100)).at_most(0.1, fails=0.5), where="Appendix, off-diagonal blocks"
+    ).says(
+        "Hessian blocks between classes are orders of magnitude smaller than those within: mean |off| / mean diagonal, t = 100"
     ),
-    Claim(
-        "gh-probability-adam",
-        "Appendix, predicted probabilities",
-        "Under Adam the correct class passes probability ½ on every level by t = 100: smallest median",
-        over_seeds("adam", least_probability),
-        holds=0.5,
-        fails=0.1,
+    Claim("gh-probability-adam", over_seeds("adam", least_probability).at_least(0.5, fails=0.1)).says(
+        "Under Adam the correct class passes probability ½ on every level by t = 100: smallest median"
     ),
-    Claim(
-        "gh-probability-gd",
-        "Appendix, predicted probabilities",
-        "Under GD the correct class of the rarest level stays improbable at t = 100: median",
-        over_seeds("gd", rarest_probability),
-        holds=0.1,
-        fails=0.5,
+    Claim("gh-probability-gd", over_seeds("gd", rarest_probability).at_most(0.1, fails=0.5)).says(
+        "Under GD the correct class of the rarest level stays improbable at t = 100: median"
     ),
 )
 
@@ -169,4 +152,5 @@ FIGURE = Figure(
     claims=CLAIMS,
     draw=draw,
     rule=RULE,
+    where="Appendix, predicted probabilities",
 )

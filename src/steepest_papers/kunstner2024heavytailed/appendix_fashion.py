@@ -10,11 +10,11 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from steepest.claims import measures
+from steepest.claims.claim import Claim
 from steepest.claims.paper import Figure
-from steepest.claims.verdict import Claim
 from steepest.data.fashion import Fashion
 from steepest.data.images import ImageSet, Imbalance
-from steepest_papers.kunstner2024heavytailed import measures
 from steepest_papers.kunstner2024heavytailed.many_classes import RESNET18, ResNetSizes, plans
 from steepest_papers.kunstner2024heavytailed.many_classes_drawing import drawer
 
@@ -49,41 +49,17 @@ class FashionSizes(ResNetSizes):
 
 
 CLAIMS = (
-    Claim(
-        "fashion-uniform",
-        WHERE,
-        "Balanced Fashion-MNIST: SGD ends where Adam does, both with momentum: |Γ|",
-        measures.gap("uniform", "SGD+m", "Adam+m", absolute=True),
-        holds=0.05,
-        fails=0.15,
-        kind="ours",
+    Claim("fashion-uniform", measures.gap("uniform", "SGD+m", "Adam+m").absolute().at_most(0.05, fails=0.15)).says(
+        "Balanced Fashion-MNIST: SGD ends where Adam does, both with momentum"
     ),
-    Claim(
-        "fashion-gap",
-        WHERE,
-        "Ten classes with n_k ∝ 1/k are too few for a gap: |Γ|, both with momentum",
-        measures.gap("zipf", "SGD+m", "Adam+m", absolute=True),
-        holds=0.05,
-        fails=0.15,
-        kind="ours",
+    Claim("fashion-gap", measures.gap("zipf", "SGD+m", "Adam+m").absolute().at_most(0.05, fails=0.15)).says(
+        "Ten classes with n_k ∝ 1/k are too few for a gap: |Γ|, both with momentum"
     ),
-    Claim(
-        "fashion-sgd-rare",
-        WHERE,
-        "Ten classes with n_k ∝ 1/k: SGD with momentum learns the rarest fifth: ρ_5",
-        measures.rarest("zipf", "SGD+m"),
-        holds=0.5,
-        fails=0.15,
-        kind="ours",
+    Claim("fashion-sgd-rare", measures.rarest("zipf", "SGD+m").at_least(0.5, fails=0.15)).says(
+        "Ten classes with n_k ∝ 1/k: SGD with momentum learns the rarest fifth"
     ),
-    Claim(
-        "fashion-sgd-lag",
-        WHERE,
-        "Ten classes with n_k ∝ 1/k: under SGD with momentum the rarest fifth does not lag behind the mean: 1 − ρ_5/ρ",
-        measures.behind("zipf", "SGD+m"),
-        holds=0.1,
-        fails=0.3,
-        kind="ours",
+    Claim("fashion-sgd-lag", measures.behind("zipf", "SGD+m").at_most(0.1, fails=0.3)).says(
+        "Ten classes with n_k ∝ 1/k: under SGD with momentum the rarest fifth does not lag behind the mean: 1 − ρ_5/ρ"
     ),
 )
 
@@ -106,4 +82,6 @@ FIGURE = Figure(
         "n, T, batch and network are those of Figure 3, at half the size of the published images; the largest scale has all "
         "images and as many epochs. Five groups, since the most frequent class alone holds a third of the images."
     ),
+    where=WHERE,
+    kind="ours",
 )

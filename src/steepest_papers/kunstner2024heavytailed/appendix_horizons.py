@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from steepest.claims import drawings, measures
+from steepest.claims.claim import Claim
 from steepest.claims.paper import Drawing, Figure, Results
-from steepest.claims.verdict import Claim
 from steepest.runs.sweep import Plan
-from steepest_papers.kunstner2024heavytailed import drawings, measures
 from steepest_papers.kunstner2024heavytailed.linear import RULE, LinearSizes, horizon, linear_sweep
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAGRAD, MAIN, RESCALED_M
 
@@ -55,46 +55,21 @@ def at_every_horizon(worse: str, *better: str) -> measures.Measure:
 
 
 CLAIMS = (
-    Claim(
-        "hor-gap",
-        WHERE,
-        "At each horizon Adam ends below GD, both without momentum: smallest Γ",
-        at_every_horizon("GD-m", "Adam-m"),
-        holds=0.15,
-        fails=0.05,
+    Claim("hor-gap", at_every_horizon("GD-m", "Adam-m").at_least(0.15, fails=0.05)).says(
+        "At each horizon Adam ends below GD, both without momentum: smallest Γ"
+    ),
+    Claim("hor-gap-momentum", at_every_horizon("GD+m", "Adam+m").at_least(0.15, fails=0.05)).says(
+        "At each horizon Adam ends below GD, both with momentum: smallest Γ"
+    ),
+    Claim("hor-direction", at_every_horizon("NormGD-m", "Adam-m", "Sign-m", "AdaGrad").at_least(0.15, fails=0.05)).says(
+        "At each horizon Adam, sign descent and AdaGrad end below normalised GD, all without momentum: smallest Γ"
     ),
     Claim(
-        "hor-gap-momentum",
-        WHERE,
-        "At each horizon Adam ends below GD, both with momentum: smallest Γ",
-        at_every_horizon("GD+m", "Adam+m"),
-        holds=0.15,
-        fails=0.05,
-    ),
+        "hor-rare", measures.largest(*(measures.rarest(plan, "GD-m") for plan in SHORT)).at_most(0.15, fails=0.5)
+    ).says("At each horizon GD without momentum makes little progress on the rarest level: largest ρ_G"),
     Claim(
-        "hor-direction",
-        WHERE,
-        "At each horizon Adam, sign descent and AdaGrad end below normalised GD, all without momentum: smallest Γ",
-        at_every_horizon("NormGD-m", "Adam-m", "Sign-m", "AdaGrad"),
-        holds=0.15,
-        fails=0.05,
-    ),
-    Claim(
-        "hor-rare",
-        WHERE,
-        "At each horizon GD without momentum makes little progress on the rarest level: largest ρ_G",
-        measures.largest(*(measures.rarest(plan, "GD-m") for plan in SHORT)),
-        holds=0.15,
-        fails=0.5,
-    ),
-    Claim(
-        "hor-order",
-        WHERE,
-        "At each horizon the loss under GD without momentum grows with rarity: smallest τ of level and loss",
-        measures.smallest(*(measures.order(plan, "GD-m") for plan in SHORT)),
-        holds=0.8,
-        fails=0.3,
-    ),
+        "hor-order", measures.smallest(*(measures.order(plan, "GD-m") for plan in SHORT)).at_least(0.8, fails=0.3)
+    ).says("At each horizon the loss under GD without momentum grows with rarity: smallest τ of level and loss"),
 )
 
 FIGURE = Figure(
@@ -106,4 +81,5 @@ FIGURE = Figure(
     claims=CLAIMS,
     draw=draw,
     rule=f"{RULE} The horizons are the paper's shares of T(m).",
+    where=WHERE,
 )

@@ -14,11 +14,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from steepest.claims import drawings, measures
+from steepest.claims.claim import Claim
 from steepest.claims.paper import Drawing, Figure, Results
-from steepest.claims.verdict import Claim
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.runs.sweep import Plan
-from steepest_papers.kunstner2024heavytailed import drawings, measures
 from steepest_papers.kunstner2024heavytailed.linear import RULE, LinearSizes, linear_sweep
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M, GD_M
 
@@ -67,32 +67,17 @@ def draw(results: Results) -> Mapping[str, Drawing]:
 SMALL, LARGE = plan_name(FACTORS[1]), plan_name(FACTORS[-1])
 GAP_SMALL, GAP_LARGE = (measures.gap(plan, "GD+m", "Adam+m") for plan in (SMALL, LARGE))
 CLAIMS = (
-    Claim(
-        "l2-small",
-        WHERE,
-        "At the smallest λ the gap remains: Γ of the unpenalised loss, both with momentum",
-        GAP_SMALL,
-        holds=0.15,
-        fails=0.05,
+    Claim("l2-small", GAP_SMALL().at_least(0.15, fails=0.05)).says(
+        "At the smallest λ the gap remains: Γ of the unpenalised loss, both with momentum"
     ),
-    Claim(
-        "l2-large", WHERE, "At the largest λ there is no gap: Γ, both with momentum", GAP_LARGE, holds=0.05, fails=0.15
+    Claim("l2-large", GAP_LARGE().at_most(0.05, fails=0.15)).says(
+        "At the largest λ there is no gap: Γ, both with momentum"
     ),
-    Claim(
-        "l2-fades",
-        WHERE,
-        "The gap fades as λ grows: Γ at the smallest λ minus Γ at the largest",
-        measures.difference(GAP_SMALL, GAP_LARGE),
-        holds=0.1,
-        fails=0.0,
+    Claim("l2-fades", measures.difference(GAP_SMALL, GAP_LARGE).at_least(0.1, fails=0.0)).says(
+        "The gap fades as λ grows: Γ at the smallest λ minus Γ at the largest"
     ),
-    Claim(
-        "l2-large-rare",
-        WHERE,
-        "At the largest λ Adam cannot fit the rarest level either: ρ_G",
-        measures.rarest(LARGE, "Adam+m"),
-        holds=0.15,
-        fails=0.5,
+    Claim("l2-large-rare", measures.rarest(LARGE, "Adam+m").at_most(0.15, fails=0.5)).says(
+        "At the largest λ Adam cannot fit the rarest level either"
     ),
 )
 
@@ -111,4 +96,5 @@ FIGURE = Figure(
         f"{RULE} The paper's λ are unknown. Ours are λ_c/100 … 10 λ_c with λ_c = d/(12 n log c), above which the penalty "
         "forbids to fit a single sample."
     ),
+    where=WHERE,
 )

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from steepest.claims.claim import Claim
 from steepest.claims.paper import Drawing, Figure, Results
-from steepest.claims.verdict import Claim
 from steepest.runs.method import Method
 from steepest.runs.sweep import Calculations, Grid, Plan
 from steepest_papers.kunstner2024heavytailed import measures, step_sizes
@@ -66,62 +66,35 @@ def draw(results: Results) -> Mapping[str, Drawing]:
 
 
 CLAIMS = (
-    Claim(
-        "rates-gd",
-        WHERE,
-        "No rate rescues GD without momentum on the rarest level by T: largest ρ_G over the rates",
-        step_sizes.rescue("long", "GD-m", shorter=LONGER),
-        holds=0.15,
-        fails=0.5,
+    Claim("rates-gd", step_sizes.rescue("long", "GD-m", shorter=LONGER).at_most(0.15, fails=0.5)).says(
+        "No rate rescues GD without momentum on the rarest level by T: largest ρ_G over the rates"
     ),
-    Claim(
-        "rates-gd-momentum",
-        WHERE,
-        "No rate rescues GD with momentum on the rarest level by T: largest ρ_G over the rates",
-        step_sizes.rescue("momentum", "GD+m"),
-        holds=0.15,
-        fails=0.5,
+    Claim("rates-gd-momentum", step_sizes.rescue("momentum", "GD+m").at_most(0.15, fails=0.5)).says(
+        "No rate rescues GD with momentum on the rarest level by T: largest ρ_G over the rates"
     ),
-    Claim(
-        "rates-longer",
-        WHERE,
-        "Ten times the updates do not close the gap of GD to Adam, both without momentum: Γ",
-        measures.gap("long", "GD-m", "Adam-m"),
-        holds=0.15,
-        fails=0.05,
+    Claim("rates-longer", measures.gap("long", "GD-m", "Adam-m").at_least(0.15, fails=0.05)).says(
+        "Ten times the updates do not close the gap of GD to Adam, both without momentum"
     ),
     Claim(
         "rates-product",
-        "Appendix, learning rates and time",
-        "At stable rates only rate × updates counts: largest change of L_G/L_G(0) at ten times the rate for a tenth of the time",
-        step_sizes.equal_product("long", "GD-m"),
-        holds=0.05,
-        fails=0.15,
+        step_sizes.equal_product("long", "GD-m").at_most(0.05, fails=0.15),
+        where="Appendix, learning rates and time",
+    ).says(
+        "At stable rates only rate × updates counts: largest change of L_G/L_G(0) at ten times the rate for a tenth of the time"
     ),
     Claim(
-        "steps-large",
-        STEPS,
-        "GD at 10³ does not settle: largest L(t)/L(0)",
-        over_seeds(LARGE_STEP, step_sizes.highest, step_sizes.told),
-        holds=1.5,
-        fails=1.0,
-    ),
+        "steps-large", over_seeds(LARGE_STEP, step_sizes.highest, step_sizes.told).at_least(1.5, fails=1.0), where=STEPS
+    ).says("GD at 10³ does not settle: largest L(t)/L(0)"),
     Claim(
-        "steps-small",
-        STEPS,
-        "GD at 10⁻¹ is stable: share of updates that raise the loss",
-        over_seeds(SMALL_STEP, step_sizes.rises, step_sizes.told),
-        holds=0.05,
-        fails=0.25,
-    ),
+        "steps-small", over_seeds(SMALL_STEP, step_sizes.rises, step_sizes.told).at_most(0.05, fails=0.25), where=STEPS
+    ).says("GD at 10⁻¹ is stable: share of updates that raise the loss"),
     Claim(
         "steps-slow",
-        STEPS,
-        "GD at 10⁻¹ is slow: ρ_G at T",
-        over_seeds(SMALL_STEP, lambda run: step_sizes.progress_at(run, len(run.column("loss")) - 1)),
-        holds=0.15,
-        fails=0.5,
-    ),
+        over_seeds(SMALL_STEP, lambda run: step_sizes.progress_at(run, len(run.column("loss")) - 1)).at_most(
+            0.15, fails=0.5
+        ),
+        where=STEPS,
+    ).says("GD at 10⁻¹ is slow: ρ_G at T"),
 )
 
 FIGURE = Figure(
@@ -143,4 +116,5 @@ FIGURE = Figure(
         f"{RULE} The paper has quarter decades from 10^−5 to 10^5 at m = 11 and 10·T updates. By the 1/d rule its range begins "
         "at 10^−3.6 for m = 7: whole decades from 10^−4, up to 10^2, where GD is unstable."
     ),
+    where=WHERE,
 )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from steepest.claims import drawings, measures
+from steepest.claims.claim import Claim
 from steepest.claims.paper import Drawing, Figure, Results
-from steepest.claims.verdict import Claim
 from steepest.runs.sweep import Plan
-from steepest_papers.kunstner2024heavytailed import drawings, measures
 from steepest_papers.kunstner2024heavytailed.language import PTB_CLASSES, RULE, LanguageSizes, around
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM, ADAM_M, GD, GD_M, NORM_M, SIGN_M, renamed
 
@@ -75,29 +75,14 @@ def drawer(plan: str, shown: tuple[str, ...], title: str) -> Callable[[Results],
 def claims(prefix: str, plan: str, where: str, sgd: str) -> tuple[Claim, ...]:
     """Return the claims of Figure 1 for another transformer; `sgd` is the name of gradient descent without momentum tag."""
     return (
-        Claim(
-            f"{prefix}-gap",
-            where,
-            f"Adam ends below {sgd}, both with momentum: Γ",
-            measures.gap(plan, f"{sgd}+m", "Adam+m"),
-            holds=0.15,
-            fails=0.05,
+        Claim(f"{prefix}-gap", measures.gap(plan, f"{sgd}+m", "Adam+m").at_least(0.15, fails=0.05), where=where).says(
+            f"Adam ends below {sgd}, both with momentum"
         ),
-        Claim(
-            f"{prefix}-rare",
-            where,
-            f"{sgd} with momentum makes little progress on the rarest tenth: ρ_10",
-            measures.rarest(plan, f"{sgd}+m"),
-            holds=0.15,
-            fails=0.5,
+        Claim(f"{prefix}-rare", measures.rarest(plan, f"{sgd}+m").at_most(0.15, fails=0.5), where=where).says(
+            f"{sgd} with momentum makes little progress on the rarest tenth"
         ),
-        Claim(
-            f"{prefix}-adam-all",
-            where,
-            "Adam with momentum makes progress on every group: min_g ρ_g",
-            measures.least(plan, "Adam+m"),
-            holds=0.3,
-            fails=0.1,
+        Claim(f"{prefix}-adam-all", measures.least(plan, "Adam+m").at_least(0.3, fails=0.1), where=where).says(
+            "Adam with momentum makes progress on every group"
         ),
     )
 
@@ -127,12 +112,9 @@ MINI_BATCH = Figure(
         *claims("ptb", "mini-batch", "Appendix, Penn Treebank", "SGD"),
         Claim(
             "ptb-gap-plain",
-            "Appendix, Penn Treebank",
-            "Adam ends below SGD, both without momentum: Γ",
-            measures.gap("mini-batch", "SGD-m", "Adam-m"),
-            holds=0.15,
-            fails=0.05,
-        ),
+            measures.gap("mini-batch", "SGD-m", "Adam-m").at_least(0.15, fails=0.05),
+            where="Appendix, Penn Treebank",
+        ).says("Adam ends below SGD, both without momentum"),
     ),
     draw=drawer("mini-batch", ("SGD-m", "SGD+m", "Adam-m", "Adam+m"), "Two layers, overall"),
     rule=TEXT + RULE,
@@ -162,12 +144,9 @@ FULL_BATCH = Figure(
         *claims("deterministic", "full-batch", "Appendix, full batch", "GD"),
         Claim(
             "deterministic-sign",
-            "Appendix, full batch",
-            "Sign descent ends where Adam does, both with momentum: |Γ|",
-            measures.gap("full-batch", "Sign+m", "Adam+m", absolute=True),
-            holds=0.1,
-            fails=0.2,
-        ),
+            measures.gap("full-batch", "Sign+m", "Adam+m").absolute().at_most(0.1, fails=0.2),
+            where="Appendix, full batch",
+        ).says("Sign descent ends where Adam does, both with momentum"),
     ),
     draw=drawer("full-batch", ("GD+m", "NormGD+m", "Sign+m", "Adam+m"), "Full batch, overall"),
     rule=TEXT

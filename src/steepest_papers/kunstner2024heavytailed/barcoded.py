@@ -15,14 +15,14 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from steepest.claims import measures
+from steepest.claims.claim import Measured
 from steepest.claims.paper import Results, Settings
-from steepest.claims.verdict import Measured
 from steepest.data.digits import MOST_PER_CLASS, Digits, DigitSet, pool_sizes
 from steepest.problems import ImageClassification
 from steepest.problems.image_models import CNN
 from steepest.runs.method import Method
 from steepest.runs.sweep import Grid, Seeds, Sweep
-from steepest_papers.kunstner2024heavytailed import measures
 from steepest_papers.kunstner2024heavytailed.barcodes import BarcodedDigits
 from steepest_papers.kunstner2024heavytailed.language import around
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM, ADAM_M, GD, GD_M, NORM, NORM_M, SIGN, SIGN_M

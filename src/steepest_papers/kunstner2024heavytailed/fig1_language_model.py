@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from steepest.claims import drawings, measures
+from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.figures import canvas, group_colours
 from steepest.claims.paper import Drawing, Figure, Results
-from steepest.claims.verdict import Claim, Measured
 from steepest.optim import AdamW, Muon
 from steepest.runs.method import Method
 from steepest.runs.results import NotRun
 from steepest.runs.spec import Calculation
 from steepest.runs.sweep import Calculations, Grid, Plan
-from steepest_papers.kunstner2024heavytailed import drawings, measures
 from steepest_papers.kunstner2024heavytailed.language import RULE, LanguageSizes, around, token_counts
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M, GD_M, NORM_M, SIGN_M, renamed
 
@@ -59,6 +59,7 @@ def plans(sizes: Fig1Sizes) -> dict[str, Plan]:
     return {PLAN: sizes.sweep(problem, chosen, groups=GROUPS), "counts": Calculations((counts,))}
 
 
+@measure()
 def rarest_half(results: Results) -> Measured:
     """Return the share of the tokens that the rarest half of the classes holds."""
     (run,) = results.calculations("counts")
@@ -130,108 +131,61 @@ def _counts(ax: Axes, results: Results) -> None:
 
 
 CLAIMS = (
-    Claim(
-        "fig1-tail",
-        "Figure 1a",
-        "Token frequencies are heavy-tailed: share of the tokens that the rarest half of the classes holds",
-        rarest_half,
-        holds=0.15,
-        fails=0.35,
+    Claim("fig1-tail", rarest_half().at_most(0.15, fails=0.35), where="Figure 1a").says(
+        "Token frequencies are heavy-tailed: share of the tokens that the rarest half of the classes holds"
     ),
-    Claim(
-        "fig1-gap",
-        "Figure 1b",
-        "Adam ends below SGD, both with momentum: Γ",
-        measures.gap(PLAN, "SGD+m", "Adam+m"),
-        holds=0.15,
-        fails=0.05,
+    Claim("fig1-gap", measures.gap(PLAN, "SGD+m", "Adam+m").at_least(0.15, fails=0.05), where="Figure 1b").says(
+        "Adam ends below SGD, both with momentum"
     ),
-    Claim(
-        "fig1-sgd-rare",
-        "Figure 1c",
-        "SGD makes little progress on the rarest tenth of the tokens: ρ_10",
-        measures.rarest(PLAN, "SGD+m"),
-        holds=0.15,
-        fails=0.5,
+    Claim("fig1-sgd-rare", measures.rarest(PLAN, "SGD+m").at_most(0.15, fails=0.5)).says(
+        "SGD makes little progress on the rarest tenth of the tokens"
     ),
-    Claim(
-        "fig1-sgd-lag",
-        "Figure 1c",
-        "Under SGD the rarest tenth lags behind the mean: 1 − ρ_10/ρ",
-        measures.behind(PLAN, "SGD+m"),
-        holds=0.3,
-        fails=0.1,
+    Claim("fig1-sgd-lag", measures.behind(PLAN, "SGD+m").at_least(0.3, fails=0.1)).says(
+        "Under SGD the rarest tenth lags behind the mean"
     ),
-    Claim(
-        "fig1-adam-all",
-        "Figure 1d",
-        "Adam makes progress on every group: min_g ρ_g",
-        measures.least(PLAN, "Adam+m"),
-        holds=0.3,
-        fails=0.1,
+    Claim("fig1-adam-all", measures.least(PLAN, "Adam+m").at_least(0.3, fails=0.1), where="Figure 1d").says(
+        "Adam makes progress on every group"
     ),
     Claim(
         "fig1-held-out",
-        "Figure 1b, on held-out text",
-        "The gap is there on text that was not trained on: Γ",
-        measures.held_out_gap(PLAN, "SGD+m", "Adam+m"),
-        holds=0.05,
-        fails=0.0,
+        measures.held_out_gap(PLAN, "SGD+m", "Adam+m").at_least(0.05, fails=0.0),
+        where="Figure 1b, on held-out text",
         kind="ours",
-    ),
+    ).says("The gap is there on text that was not trained on"),
     Claim(
         "fig1-held-out-rare",
-        "Figure 1c and d, on held-out text",
-        "What Adam learns of the rarest tenth carries over to text that was not trained on: ρ_10 of Adam minus ρ_10 of SGD",
-        measures.held_out_lead(PLAN, "SGD+m", "Adam+m"),
-        holds=0.1,
-        fails=0.0,
+        measures.held_out_lead(PLAN, "SGD+m", "Adam+m").at_least(0.1, fails=0.0),
+        where="Figure 1c and d, on held-out text",
         kind="ours",
+    ).says(
+        "What Adam learns of the rarest tenth carries over to text that was not trained on: ρ_10 of Adam minus ρ_10 of SGD"
     ),
 )
 OTHER_CLAIMS = (
     Claim(
         "fig1-sign",
-        "Figure 1, sign descent",
-        "Sign descent ends where Adam does, both with momentum: |Γ|",
-        of_all(measures.gap(PLAN, "Sign+m", "Adam+m", absolute=True)),
-        holds=0.1,
-        fails=0.2,
-    ),
+        of_all(measures.gap(PLAN, "Sign+m", "Adam+m", absolute=True)).at_most(0.1, fails=0.2),
+        where="Figure 1, sign descent",
+    ).says("Sign descent ends where Adam does, both with momentum"),
     Claim(
         "fig1-norm",
-        "Figure 1, normalised SGD",
-        "Normalising the length of the step does not make SGD as good as sign descent: Γ of NormSGD over Sign",
-        of_all(measures.gap(PLAN, "NormSGD+m", "Sign+m")),
-        holds=0.1,
-        fails=0.0,
-    ),
+        of_all(measures.gap(PLAN, "NormSGD+m", "Sign+m")).at_least(0.1, fails=0.0),
+        where="Figure 1, normalised SGD",
+    ).says("Normalising the length of the step does not make SGD as good as sign descent: Γ of NormSGD over Sign"),
     Claim(
         "fig1-adamw",
-        "Figure 1, AdamW",
-        "AdamW ends where Adam does: |Γ|",
-        of_all(measures.gap(PLAN, "AdamW", "Adam+m", absolute=True)),
-        holds=0.05,
-        fails=0.15,
-    ),
+        of_all(measures.gap(PLAN, "AdamW", "Adam+m", absolute=True)).at_most(0.05, fails=0.15),
+        where="Figure 1, AdamW",
+    ).says("AdamW ends where Adam does"),
     Claim(
-        "fig1-muon",
-        "Figure 1, Muon",
-        "Muon, whose step is steepest in the spectral norm, makes progress on every group: min_g ρ_g",
-        of_all(measures.least(PLAN, "Muon")),
-        holds=0.3,
-        fails=0.1,
-        kind="ours",
-    ),
+        "fig1-muon", of_all(measures.least(PLAN, "Muon")).at_least(0.3, fails=0.1), where="Figure 1, Muon", kind="ours"
+    ).says("Muon, whose step is steepest in the spectral norm, makes progress on every group"),
     Claim(
         "fig1-muon-adam",
-        "Figure 1, Muon",
-        "Muon ends no later than Adam: Γ of Muon over Adam",
-        of_all(measures.gap(PLAN, "Muon", "Adam+m")),
-        holds=0.0,
-        fails=0.05,
+        of_all(measures.gap(PLAN, "Muon", "Adam+m")).at_most(0.0, fails=0.05),
+        where="Figure 1, Muon",
         kind="ours",
-    ),
+    ).says("Muon ends no later than Adam: Γ of Muon over Adam"),
 )
 
 FIGURE = Figure(
@@ -268,4 +222,5 @@ FIGURE = Figure(
     claims=CLAIMS + OTHER_CLAIMS,
     draw=draw,
     rule=RULE,
+    where="Figure 1c",
 )

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from steepest.claims import drawings, measures
+from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.figures import canvas
 from steepest.claims.paper import Drawing, Figure, Results
-from steepest.claims.verdict import Claim, Measured
 from steepest.component import declared
 from steepest.measure.progress import group_progress
 from steepest.runs.results import Best
 from steepest.runs.spec import Calculation
 from steepest.runs.sweep import Calculations, Plan
-from steepest_papers.kunstner2024heavytailed import drawings, measures
 from steepest_papers.kunstner2024heavytailed.barcoded import PAPER, RATES, RULE, SMOKE, BarcodedSizes, gap_and_rest
 from steepest_papers.kunstner2024heavytailed.barcodes import BarcodedDigits
 from steepest_papers.kunstner2024heavytailed.optimizers import GD_AND_ADAM
@@ -61,6 +61,7 @@ def example_images(data: BarcodedDigits, seed: int) -> tuple[dict[str, int], dic
     return {"bits": data.bits, "size": data.size}, {"images": pa.Table.from_pylist(rows)}
 
 
+@measure()
 def frequent_half(results: Results) -> Measured:
     """Return ρ_1 of gradient descent: its progress on the frequent half."""
     best = results.sweep(BARCODED).best("GD+m")
@@ -134,63 +135,34 @@ def _pixels(rows: list[dict[str, Any]], size: int, run: str) -> pa.Table:
 
 
 CLAIMS = (
-    Claim(
-        "fig2-balanced",
-        "Figure 2a",
-        "On balanced digits GD ends where Adam does, both with momentum: |Γ|",
-        gap_and_rest(BALANCED, "GD+m", "Adam+m"),
-        holds=0.05,
-        fails=0.15,
+    Claim("fig2-balanced", gap_and_rest(BALANCED, "GD+m", "Adam+m").at_most(0.05, fails=0.15), where="Figure 2a").says(
+        "On balanced digits GD ends where Adam does, both with momentum: |Γ|"
     ),
-    Claim(
-        "fig2-gap",
-        "Figure 2b",
-        "With bar-coded classes Adam ends below GD, both with momentum: Γ",
-        measures.gap(BARCODED, "GD+m", "Adam+m"),
-        holds=0.15,
-        fails=0.05,
+    Claim("fig2-gap", measures.gap(BARCODED, "GD+m", "Adam+m").at_least(0.15, fails=0.05), where="Figure 2b").says(
+        "With bar-coded classes Adam ends below GD, both with momentum"
     ),
-    Claim(
-        "fig2-gd-frequent",
-        "Figure 2c",
-        "GD with momentum learns the frequent half, the plain digits: ρ_1",
-        frequent_half,
-        holds=0.5,
-        fails=0.15,
+    Claim("fig2-gd-frequent", frequent_half().at_least(0.5, fails=0.15)).says(
+        "GD with momentum learns the frequent half, the plain digits: ρ_1"
     ),
-    Claim(
-        "fig2-gd-rare",
-        "Figure 2c",
-        "GD with momentum makes little progress on the rare half, the bar-coded digits: ρ_2",
-        measures.rarest(BARCODED, "GD+m"),
-        holds=0.15,
-        fails=0.5,
+    Claim("fig2-gd-rare", measures.rarest(BARCODED, "GD+m").at_most(0.15, fails=0.5)).says(
+        "GD with momentum makes little progress on the rare half, the bar-coded digits"
     ),
-    Claim(
-        "fig2-adam-rare",
-        "Figure 2d",
-        "Adam with momentum learns the rare half too: ρ_2",
-        measures.rarest(BARCODED, "Adam+m"),
-        holds=0.5,
-        fails=0.15,
+    Claim("fig2-adam-rare", measures.rarest(BARCODED, "Adam+m").at_least(0.5, fails=0.15), where="Figure 2d").says(
+        "Adam with momentum learns the rare half too"
     ),
     Claim(
         "fig2-held-out",
-        "Figure 2b, on held-out images",
-        "The gap is there on images that were not trained on: Γ",
-        measures.held_out_gap(BARCODED, *SHOWN),
-        holds=0.05,
-        fails=0.0,
+        measures.held_out_gap(BARCODED, *SHOWN).at_least(0.05, fails=0.0),
+        where="Figure 2b, on held-out images",
         kind="ours",
-    ),
+    ).says("The gap is there on images that were not trained on"),
     Claim(
         "fig2-held-out-rare",
-        "Figure 2c and d, on held-out images",
-        "What Adam learns of the rare half carries over to images that were not trained on: ρ_2 of Adam minus ρ_2 of GD",
-        measures.held_out_lead(BARCODED, *SHOWN),
-        holds=0.1,
-        fails=0.0,
+        measures.held_out_lead(BARCODED, *SHOWN).at_least(0.1, fails=0.0),
+        where="Figure 2c and d, on held-out images",
         kind="ours",
+    ).says(
+        "What Adam learns of the rare half carries over to images that were not trained on: ρ_2 of Adam minus ρ_2 of GD"
     ),
 )
 
@@ -211,4 +183,5 @@ FIGURE = Figure(
     claims=CLAIMS,
     draw=draw,
     rule=RULE,
+    where="Figure 2c",
 )

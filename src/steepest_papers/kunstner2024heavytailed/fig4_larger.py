@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from steepest.claims import drawings
 from steepest.claims.paper import Drawing, Figure, Results
 from steepest.runs.sweep import Plan
-from steepest_papers.kunstner2024heavytailed import drawings
 from steepest_papers.kunstner2024heavytailed.fig4_linear import gap_claims
 from steepest_papers.kunstner2024heavytailed.linear import RULE, LinearSizes, linear_sweep
 from steepest_papers.kunstner2024heavytailed.optimizers import GD_AND_ADAM

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from steepest.claims import drawings, measures
+from steepest.claims.claim import Claim
 from steepest.claims.paper import Drawing, Figure, Results
-from steepest.claims.verdict import Claim
 from steepest.runs.sweep import Plan
-from steepest_papers.kunstner2024heavytailed import drawings, measures
 from steepest_papers.kunstner2024heavytailed.linear import RULE, LinearSizes, linear_sweep
 from steepest_papers.kunstner2024heavytailed.optimizers import MAIN
 
@@ -22,29 +22,14 @@ def gap_claims(prefix: str, plan: str) -> tuple[Claim, ...]:
     claims = []
     for tag, m, words in (("", "-m", "without momentum"), ("-momentum", "+m", "with momentum")):
         claims += [
-            Claim(
-                f"{prefix}-gd-rare{tag}",
-                "Figure 4",
-                f"GD {words} makes little progress on the rarest level: ρ_G",
-                measures.rarest(plan, f"GD{m}"),
-                holds=0.15,
-                fails=0.5,
+            Claim(f"{prefix}-gd-rare{tag}", measures.rarest(plan, f"GD{m}").at_most(0.15, fails=0.5)).says(
+                f"GD {words} makes little progress on the rarest level"
             ),
-            Claim(
-                f"{prefix}-adam-all{tag}",
-                "Figure 4",
-                f"Adam {words} makes progress on every level: min_g ρ_g",
-                measures.least(plan, f"Adam{m}"),
-                holds=0.5,
-                fails=0.15,
+            Claim(f"{prefix}-adam-all{tag}", measures.least(plan, f"Adam{m}").at_least(0.5, fails=0.15)).says(
+                f"Adam {words} makes progress on every level"
             ),
-            Claim(
-                f"{prefix}-gap{tag}",
-                "Figure 4",
-                f"Adam ends below GD, both {words}: Γ",
-                measures.gap(plan, f"GD{m}", f"Adam{m}"),
-                holds=0.15,
-                fails=0.05,
+            Claim(f"{prefix}-gap{tag}", measures.gap(plan, f"GD{m}", f"Adam{m}").at_least(0.15, fails=0.05)).says(
+                f"Adam ends below GD, both {words}"
             ),
         ]
     return tuple(claims)
@@ -62,45 +47,24 @@ def draw(results: Results) -> Mapping[str, Drawing]:
 
 CLAIMS = (
     *gap_claims("fig4", "linear"),
-    Claim(
-        "fig4-gd-ordered",
-        "Figure 4",
-        "Under GD without momentum the loss grows with rarity, level by level: Kendall's τ of level and loss",
-        measures.order("linear", "GD-m"),
-        holds=0.8,
-        fails=0.3,
+    Claim("fig4-gd-ordered", measures.order("linear", "GD-m").at_least(0.8, fails=0.3)).says(
+        "Under GD without momentum the loss grows with rarity, level by level"
+    ),
+    Claim("fig4-adam-lag", measures.lag("linear", "Adam+m").at_most(0.3, fails=0.5)).says(
+        "Under Adam with momentum the rarest level is not behind the most frequent one"
     ),
     Claim(
-        "fig4-adam-lag",
-        "Figure 4",
-        "Under Adam with momentum the rarest level is not behind the most frequent one: ρ_1 − ρ_G",
-        measures.lag("linear", "Adam+m"),
-        holds=0.3,
-        fails=0.5,
-    ),
-    Claim(
-        "fig4-sign-all",
-        "Figure 4, appendix",
-        "Sign descent with momentum makes progress on every level: min_g ρ_g",
-        measures.least("linear", "Sign+m"),
-        holds=0.5,
-        fails=0.15,
-    ),
+        "fig4-sign-all", measures.least("linear", "Sign+m").at_least(0.5, fails=0.15), where="Figure 4, appendix"
+    ).says("Sign descent with momentum makes progress on every level"),
     Claim(
         "fig4-sign-adam",
-        "Figure 4, appendix",
-        "Sign descent ends where Adam does, both with momentum: |Γ|",
-        measures.gap("linear", "Sign+m", "Adam+m", absolute=True),
-        holds=0.1,
-        fails=0.2,
-    ),
+        measures.gap("linear", "Sign+m", "Adam+m").absolute().at_most(0.1, fails=0.2),
+        where="Figure 4, appendix",
+    ).says("Sign descent ends where Adam does, both with momentum"),
     Claim(
-        "fig4-norm",
-        "Figure 4, appendix",
-        "Normalising the gradient's length without changing its direction does not close the gap: Γ of NormGD over Sign",
-        measures.gap("linear", "NormGD-m", "Sign-m"),
-        holds=0.15,
-        fails=0.05,
+        "fig4-norm", measures.gap("linear", "NormGD-m", "Sign-m").at_least(0.15, fails=0.05), where="Figure 4, appendix"
+    ).says(
+        "Normalising the gradient's length without changing its direction does not close the gap: Γ of NormGD over Sign"
     ),
 )
 
@@ -121,4 +85,5 @@ FIGURE = Figure(
     claims=CLAIMS,
     draw=draw,
     rule=RULE,
+    where="Figure 4",
 )

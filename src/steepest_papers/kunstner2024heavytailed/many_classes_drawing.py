@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from steepest.claims import drawings
 from steepest.claims.figures import canvas
 from steepest.claims.paper import Drawing, Results
 from steepest.runs.results import Best
-from steepest_papers.kunstner2024heavytailed import drawings
 from steepest_papers.kunstner2024heavytailed.many_classes import EXAMPLES
 
 if TYPE_CHECKING:

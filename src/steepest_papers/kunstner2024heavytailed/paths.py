@@ -13,8 +13,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from steepest.claims.claim import Measured, measure
 from steepest.claims.paper import Results, Settings
-from steepest.claims.verdict import Measured
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.problems import SoftmaxRegression
 from steepest.runs.method import Method
@@ -83,13 +83,10 @@ def at(run: Run, table: str, step: int) -> Columns:
     return {name: values[rows] for name, values in columns.items()}
 
 
+@measure()
 def over_seeds(
-    path: str, number: Callable[[Run], float], note: Callable[[Run], str] = lambda _: ""
-) -> Callable[[Results], Measured]:
+    results: Results, path: str, number: Callable[[Run], float], note: Callable[[Run], str] = lambda _: ""
+) -> Measured:
     """Return the measure that takes one number from each run of a path; `note` tells more about the first."""
-
-    def measure(results: Results) -> Measured:
-        runs = results.calculations(path)
-        return Measured([number(run) for run in runs], [run.id for run in runs], evidence=note(runs[0]))
-
-    return measure
+    runs = results.calculations(path)
+    return Measured([number(run) for run in runs], [run.id for run in runs], evidence=note(runs[0]))

@@ -14,16 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from steepest.claims import drawings
+from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.figures import canvas, line_style
+from steepest.claims.measures import final_losses, run_ids
 from steepest.claims.paper import Drawing, Results
-from steepest.claims.verdict import Claim, Measured
 from steepest.runs.method import Method
 from steepest.runs.results import SweepResults
 from steepest.runs.store import Run
 from steepest.runs.sweep import Plan, Sweep, selection_loss
 from steepest.runs.train import Weighting
-from steepest_papers.kunstner2024heavytailed import drawings
-from steepest_papers.kunstner2024heavytailed.measures import Measure, final_losses, run_ids
 
 NAMES: Mapping[Weighting, str] = {
     "none": "no weights",
@@ -66,69 +66,47 @@ def claims(prefix: str, where: str, label: str = "GD+m", safer_over: tuple[str, 
     """
     return (
         Claim(
-            f"{prefix}-root",
-            where,
-            f"{label} on the loss weighted by 1/√π_k ends below plain {label}, in the unweighted loss: Γ",
-            gain(prefix, "none", "inverse-sqrt", label),
-            holds=0.05,
-            fails=0.0,
+            f"{prefix}-root", gain(prefix, "none", "inverse-sqrt", label).at_least(0.05, fails=0.0), where=where
+        ).says(f"{label} on the loss weighted by 1/√π_k ends below plain {label}, in the unweighted loss: Γ"),
+        Claim(f"{prefix}-inverse", gain(prefix, "none", "inverse", label).at_least(0.05, fails=0.0), where=where).says(
+            f"{label} on the loss weighted by 1/π_k ends below plain {label}, in the unweighted loss: Γ"
         ),
-        Claim(
-            f"{prefix}-inverse",
-            where,
-            f"{label} on the loss weighted by 1/π_k ends below plain {label}, in the unweighted loss: Γ",
-            gain(prefix, "none", "inverse", label),
-            holds=0.05,
-            fails=0.0,
-        ),
-        Claim(
-            f"{prefix}-safer",
-            where,
+        Claim(f"{prefix}-safer", worst_case(prefix, safer_over).at_most(0.0, fails=0.05), where=where).says(
             "1/√π_k is the safer of the two: largest unweighted loss under 1/√π_k minus that under 1/π_k, over "
-            f"{' and '.join(safer_over)}, in units of L(0)",
-            worst_case(prefix, safer_over),
-            holds=0.0,
-            fails=0.05,
+            f"{' and '.join(safer_over)}, in units of L(0)"
         ),
         Claim(
             f"{prefix}-adjusted",
-            where,
-            f"Adjusting the logits moves the start of {label} but not the speed of rare classes, so it ends above 1/√π_k: Γ",
-            gain(prefix, "logit-adjusted", "inverse-sqrt", label),
-            holds=0.05,
-            fails=0.0,
+            gain(prefix, "logit-adjusted", "inverse-sqrt", label).at_least(0.05, fails=0.0),
+            where=where,
             kind="ours",
+        ).says(
+            f"Adjusting the logits moves the start of {label} but not the speed of rare classes, so it ends above 1/√π_k: Γ"
         ),
     )
 
 
-def gain(prefix: str, worse: Weighting, better: Weighting, label: str) -> Measure:
+@measure()
+def gain(results: Results, prefix: str, worse: Weighting, better: Weighting, label: str) -> Measured:
     """Return the measure (L_worse(T) − L_better(T))/L(0), all losses unweighted, L(0) that of the plain model."""
-
-    def measure(results: Results) -> Measured:
-        sweeps = {weighting: results.sweep(plan_name(prefix, weighting)) for weighting in (worse, better)}
-        slow, fast = (sweep.best(label) for sweep in sweeps.values())
-        values = (final_losses(slow) - final_losses(fast)) / _initial(results, prefix, label)
-        evidence = "; ".join(f"{NAMES[w]}: {_told(sweep, label)}" for w, sweep in sweeps.items())
-        return Measured(values.tolist(), run_ids(slow, fast), evidence=evidence)
-
-    return measure
+    sweeps = {weighting: results.sweep(plan_name(prefix, weighting)) for weighting in (worse, better)}
+    slow, fast = (sweep.best(label) for sweep in sweeps.values())
+    values = (final_losses(slow) - final_losses(fast)) / _initial(results, prefix, label)
+    evidence = "; ".join(f"{NAMES[w]}: {_told(sweep, label)}" for w, sweep in sweeps.items())
+    return Measured(values.tolist(), run_ids(slow, fast), evidence=evidence)
 
 
-def worst_case(prefix: str, labels: tuple[str, ...]) -> Measure:
+@measure()
+def worst_case(results: Results, prefix: str, labels: tuple[str, ...]) -> Measured:
     """Return the measure (max_label L under 1/√π_k − max_label L under 1/π_k)/L(0)."""
-
-    def measure(results: Results) -> Measured:
-        root, inverse = (
-            [results.sweep(plan_name(prefix, weighting)).best(label) for label in labels]
-            for weighting in ("inverse-sqrt", "inverse")
-        )
-        worst = [np.max([final_losses(best) for best in bests], axis=0) for bests in (root, inverse)]
-        values = (worst[0] - worst[1]) / _initial(results, prefix, labels[0])
-        evidence = f"largest loss {worst[0].mean():.3g} under 1/√π, {worst[1].mean():.3g} under 1/π"
-        return Measured(values.tolist(), run_ids(*root, *inverse), evidence=evidence)
-
-    return measure
+    root, inverse = (
+        [results.sweep(plan_name(prefix, weighting)).best(label) for label in labels]
+        for weighting in ("inverse-sqrt", "inverse")
+    )
+    worst = [np.max([final_losses(best) for best in bests], axis=0) for bests in (root, inverse)]
+    values = (worst[0] - worst[1]) / _initial(results, prefix, labels[0])
+    evidence = f"largest loss {worst[0].mean():.3g} under 1/√π, {worst[1].mean():.3g} under 1/π"
+    return Measured(values.tolist(), run_ids(*root, *inverse), evidence=evidence)
 
 
 def selected_by_loss(sweep: SweepResults, label: str) -> tuple[float, Run]:

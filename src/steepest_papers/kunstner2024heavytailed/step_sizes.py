@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from steepest.claims.claim import Measured, measure
 from steepest.claims.figures import canvas, group_colours, line_style, plot_band, table
 from steepest.claims.paper import Drawing, Results
-from steepest.claims.verdict import Measured
 from steepest.measure.progress import group_progress
 from steepest.runs.results import Undecided
 from steepest.runs.store import Run
 from steepest.runs.sweep import Search
-from steepest_papers.kunstner2024heavytailed.measures import Measure
 
 
 def progress_at(run: Run, updates: int) -> float:
@@ -29,43 +28,37 @@ def progress_at(run: Run, updates: int) -> float:
     return value if np.isfinite(value) else -np.inf
 
 
-def rescue(plan: str, label: str, shorter: int = 1) -> Measure:
+@measure()
+def rescue(results: Results, plan: str, label: str, shorter: int = 1) -> Measured:
     """Return the measure max_α ρ_G at T/shorter updates, over the rates that were run with every seed."""
-
-    def measure(results: Results) -> Measured:
-        sweep = results.sweep(plan)
-        sweep.best(label, decisive=False)
-        search, t = sweep.searches[label], sweep.sweep.steps // shorter
-        rho = {e: [progress_at(run, t) for run in search.runs(e)] for e in sorted(search.table)}
-        values = np.max(list(rho.values()), axis=0)
-        evidence = ", ".join(f"10^{e:g} {np.mean(v):.2f}" for e, v in rho.items())
-        runs = [run.id for e in rho for run in search.runs(e)]
-        return Measured(values.tolist(), runs, evidence=f"{label}, ρ_G after {t} updates: {evidence}")
-
-    return measure
+    sweep = results.sweep(plan)
+    sweep.best(label, decisive=False)
+    search, t = sweep.searches[label], sweep.sweep.steps // shorter
+    rho = {e: [progress_at(run, t) for run in search.runs(e)] for e in sorted(search.table)}
+    values = np.max(list(rho.values()), axis=0)
+    evidence = ", ".join(f"10^{e:g} {np.mean(v):.2f}" for e, v in rho.items())
+    runs = [run.id for e in rho for run in search.runs(e)]
+    return Measured(values.tolist(), runs, evidence=f"{label}, ρ_G after {t} updates: {evidence}")
 
 
-def equal_product(plan: str, label: str) -> Measure:
+@measure()
+def equal_product(results: Results, plan: str, label: str) -> Measured:
     """Return the measure max |L_G(α, T) − L_G(10α, T/10)|/L_G(0) over the rates 10α that are stable.
 
     Stable is a rate at which no update raises the mean loss by more than 1 % of L(0), for any seed.
     """
-
-    def measure(results: Results) -> Measured:
-        sweep = results.sweep(plan)
-        sweep.best(label, decisive=False)
-        search, steps = sweep.searches[label], sweep.sweep.steps
-        stable = {e for e in search.table if all(steepest_rise(run) <= 0.01 for run in search.runs(e))}
-        pairs = [e for e in sorted(stable) if e + 1 in stable]
-        if not pairs:
-            raise Undecided(f"{label}: no two stable rates a decade apart")
-        change = np.array([_changes(search, e, steps) for e in pairs])
-        means = zip(pairs, change.mean(axis=1), strict=True)
-        evidence = f"{label}, rate and ten times the rate: " + ", ".join(f"10^{e:g} {x:.3f}" for e, x in means)
-        runs = {run.id for e in pairs for rate in (e, e + 1) for run in search.runs(rate)}
-        return Measured(change.max(axis=0).tolist(), sorted(runs), evidence=evidence)
-
-    return measure
+    sweep = results.sweep(plan)
+    sweep.best(label, decisive=False)
+    search, steps = sweep.searches[label], sweep.sweep.steps
+    stable = {e for e in search.table if all(steepest_rise(run) <= 0.01 for run in search.runs(e))}
+    pairs = [e for e in sorted(stable) if e + 1 in stable]
+    if not pairs:
+        raise Undecided(f"{label}: no two stable rates a decade apart")
+    change = np.array([_changes(search, e, steps) for e in pairs])
+    means = zip(pairs, change.mean(axis=1), strict=True)
+    evidence = f"{label}, rate and ten times the rate: " + ", ".join(f"10^{e:g} {x:.3f}" for e, x in means)
+    runs = {run.id for e in pairs for rate in (e, e + 1) for run in search.runs(rate)}
+    return Measured(change.max(axis=0).tolist(), sorted(runs), evidence=evidence)
 
 
 def _changes(search: Search, exponent: float, steps: int) -> list[float]:

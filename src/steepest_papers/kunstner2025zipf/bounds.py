@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from steepest.claims.claim import Claim
 from steepest.claims.figures import COLOURS, canvas
 from steepest.claims.measures import fact
 from steepest.claims.paper import Drawing, Figure, Results, Settings
-from steepest.claims.verdict import Claim
 from steepest.component import declared
 from steepest.data.frequency import zipf
 from steepest.runs.spec import Calculation
@@ -134,35 +134,26 @@ PLACE = "Propositions B.1, B.2"
 CLAIMS = (
     Claim(
         "bounds-truth",
-        PLACE,
-        "At √d updates gradient descent has lost more than half of its error at α = 1: r",
-        fact("bounds", "truth", "sublinear bound {sublinear:.3f}, linear bound {linear:.4f}"),
-        holds=0.4,
-        fails=0.6,
-    ),
-    Claim(
-        "bounds-vacuous",
-        PLACE,
-        "There the worst-case bounds still promise nothing: the smaller of the two",
-        fact("bounds", "least_bound"),
-        holds=0.9,
-        fails=0.5,
+        fact("bounds", "truth", "sublinear bound {sublinear:.3f}, linear bound {linear:.4f}").at_most(0.4, fails=0.6),
+    ).says("At √d updates gradient descent has lost more than half of its error at α = 1: r"),
+    Claim("bounds-vacuous", fact("bounds", "least_bound").at_least(0.9, fails=0.5)).says(
+        "There the worst-case bounds still promise nothing: the smaller of the two"
     ),
     Claim(
         "bounds-gradient",
-        "Appendix B",
-        "The ℓ₁ norm of sign descent's gradient stays large where its loss is small: relative to its start at √d updates",
-        fact("bounds", "gradient_norm", "where r = {sign_error:.4f}"),
-        holds=0.3,
-        fails=0.1,
+        fact("bounds", "gradient_norm", "where r = {sign_error:.4f}").at_least(0.3, fails=0.1),
+        where="Appendix B",
+    ).says(
+        "The ℓ₁ norm of sign descent's gradient stays large where its loss is small: relative to its start at √d updates"
     ),
     Claim(
         "bounds-gradient-time",
-        "Appendix B",
-        "It needs d/log d updates to become small, where the loss needs √d: |slope − 1| of log T on log(d/H_d), a tenth left",
-        fact("times", "slope_error", "slope {slope:.3f}, {updates:.0f} updates at the largest d"),
-        holds=0.05,
-        fails=0.3,
+        fact("times", "slope_error", "slope {slope:.3f}, {updates:.0f} updates at the largest d").at_most(
+            0.05, fails=0.3
+        ),
+        where="Appendix B",
+    ).says(
+        "It needs d/log d updates to become small, where the loss needs √d: |slope − 1| of log T on log(d/H_d), a tenth left"
     ),
 )
 
@@ -183,4 +174,5 @@ FIGURE = Figure(
     claims=CLAIMS,
     draw=draw,
     rule="None is needed: sums over d classes are exact.",
+    where=PLACE,
 )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.figures import canvas, line_style
 from steepest.claims.measures import fact
 from steepest.claims.paper import Drawing, Figure, Results, Settings
-from steepest.claims.verdict import Claim, Measured
 from steepest.component import declared
 from steepest.data.frequency import zipf
 from steepest.runs.results import Undecided
@@ -110,16 +110,13 @@ def select(rows: Sequence[Mapping[str, Any]], method: str, epsilon: float) -> tu
     return [row["d"] for row in mine], [row["updates"] for row in mine]
 
 
-def at_best_step(name: str, evidence: str = "") -> Callable[[Results], Measured]:
+@measure()
+def at_best_step(results: Results, name: str, evidence: str = "") -> Measured:
     """Return the measure that reads a number of the updates, undecided where a best step is at the edge of its grid."""
-
-    def measure(results: Results) -> Measured:
-        (run,) = results.calculations("times")
-        if run.facts["edges"]:
-            raise Undecided(f"{run.facts['edges']:.0f} best steps are at the edge of their grid")
-        return fact("times", name, evidence)(results)
-
-    return measure
+    (run,) = results.calculations("times")
+    if run.facts["edges"]:
+        raise Undecided(f"{run.facts['edges']:.0f} best steps are at the edge of their grid")
+    return fact("times", name, evidence)(results)
 
 
 def plans(sizes: CrossEntropySizes) -> dict[str, Plan]:
@@ -151,28 +148,17 @@ def draw(results: Results) -> Mapping[str, Drawing]:
 CLAIMS = (
     Claim(
         "cross-entropy-identity",
-        "derived here",
-        "Sign descent on the bigram matrix is sign descent on the unigram model, row by row: largest difference of r",
-        fact("identity", "difference"),
-        holds=1e-12,
-        fails=1e-3,
+        fact("identity", "difference").at_most(1e-12, fails=1e-3),
+        where="derived here",
         kind="ours",
+    ).says(
+        "Sign descent on the bigram matrix is sign descent on the unigram model, row by row: largest difference of r"
     ),
-    Claim(
-        "cross-entropy-gd",
-        "Figure 8",
-        "Gradient descent needs about d updates, or more: slope of log updates on log d",
-        at_best_step("slope", "{slope:.2f} ± {half_width:.2f}"),
-        holds=0.9,
-        fails=0.6,
+    Claim("cross-entropy-gd", at_best_step("slope", "{slope:.2f} ± {half_width:.2f}").at_least(0.9, fails=0.6)).says(
+        "Gradient descent needs about d updates, or more: slope of log updates on log d"
     ),
-    Claim(
-        "cross-entropy-sign",
-        "Figure 8",
-        "Sign descent needs as many updates whatever d: updates that the largest d needs more than the smallest",
-        at_best_step("growth"),
-        holds=2.0,
-        fails=8.0,
+    Claim("cross-entropy-sign", at_best_step("growth").at_most(2.0, fails=8.0)).says(
+        "Sign descent needs as many updates whatever d: updates that the largest d needs more than the smallest"
     ),
 )
 
@@ -193,4 +179,5 @@ FIGURE = Figure(
     claims=CLAIMS,
     draw=draw,
     rule="d ≤ 240 at laptop scale: a matrix of d² entries, eight steps each, 400 updates.",
+    where="Figure 8",
 )

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from steepest.claims.claim import Claim
 from steepest.claims.measures import fact
 from steepest.claims.paper import Drawing, Figure, Results
-from steepest.claims.verdict import Claim
 from steepest.component import declared
 from steepest.data.frequency import zipf
 from steepest.runs.spec import Calculation
@@ -69,63 +69,30 @@ def draw(results: Results) -> Mapping[str, Drawing]:
 CLAIMS = (
     Claim(
         "gd-flat",
-        PLACE,
-        "α = 1/2: r tends to ((1−α)/α) E_{1/α}(τ) in time units of d^α: largest distance at the largest d",
-        fact("alpha 0.5", "gap_largest", "{gap_smallest:.4f} at the smallest d, {gap_largest:.4f} at the largest"),
-        holds=2e-3,
-        fails=0.05,
-    ),
+        fact(
+            "alpha 0.5", "gap_largest", "{gap_smallest:.4f} at the smallest d, {gap_largest:.4f} at the largest"
+        ).at_most(2e-3, fails=0.05),
+    ).says("α = 1/2: r tends to ((1−α)/α) E_{1/α}(τ) in time units of d^α: largest distance at the largest d"),
     Claim(
         "gd-zipf",
-        PLACE,
-        "α = 1: r tends to 1 − τ at d^τ updates, slowly: share of the steps in d at which the distance falls",
         fact(
             "alpha 1", "steps_down", "distance {gap_smallest:.3f} at the smallest d, {gap_largest:.3f} at the largest"
-        ),
-        holds=1.0,
-        fails=0.5,
+        ).at_least(1.0, fails=0.5),
+    ).says("α = 1: r tends to 1 − τ at d^τ updates, slowly: share of the steps in d at which the distance falls"),
+    Claim("gd-zipf-close", fact("alpha 1", "gap_largest").at_most(0.02, fails=0.2)).says(
+        "α = 1: the limit describes the largest d that was summed: largest distance from 1 − τ"
+    ),
+    Claim("gd-steep", fact("alpha 2", "change").at_most(0.01, fails=0.05)).says(
+        "α = 2: r does not depend on d: largest difference of the smallest and the largest d at τ = 4, 16, 64, 256"
     ),
     Claim(
-        "gd-zipf-close",
-        PLACE,
-        "α = 1: the limit describes the largest d that was summed: largest distance from 1 − τ",
-        fact("alpha 1", "gap_largest"),
-        holds=0.02,
-        fails=0.2,
-    ),
+        "gd-steep-beta", fact("alpha 2", "beta_error").at_most(0.01, fails=0.05), where="derived here", kind="ours"
+    ).says("α = 2: r tends to B(1−1/α, τ+1)/(α ζ(α)): largest relative error at τ = 4, 16, 64, 256"),
     Claim(
-        "gd-steep",
-        PLACE,
-        "α = 2: r does not depend on d: largest difference of the smallest and the largest d at τ = 4, 16, 64, 256",
-        fact("alpha 2", "change"),
-        holds=0.01,
-        fails=0.05,
-    ),
-    Claim(
-        "gd-steep-beta",
-        "derived here",
-        "α = 2: r tends to B(1−1/α, τ+1)/(α ζ(α)): largest relative error at τ = 4, 16, 64, 256",
-        fact("alpha 2", "beta_error"),
-        holds=0.01,
-        fails=0.05,
-        kind="ours",
-    ),
-    Claim(
-        "gd-steep-early",
-        "derived here",
-        "α = 2: the same form holds from τ = 1 on: largest distance at the largest d",
-        fact("alpha 2", "gap_largest"),
-        holds=0.01,
-        fails=0.05,
-        kind="ours",
-    ),
-    Claim(
-        "gd-steep-tail",
-        PLACE,
-        "α = 2: for large τ the limit falls as C τ^{−(1−1/α)}, C = Γ(1−1/α)/(α ζ(α)): relative error at τ = 256",
-        fact("alpha 2", "tail_error"),
-        holds=0.01,
-        fails=0.1,
+        "gd-steep-early", fact("alpha 2", "gap_largest").at_most(0.01, fails=0.05), where="derived here", kind="ours"
+    ).says("α = 2: the same form holds from τ = 1 on: largest distance at the largest d"),
+    Claim("gd-steep-tail", fact("alpha 2", "tail_error").at_most(0.01, fails=0.1)).says(
+        "α = 2: for large τ the limit falls as C τ^{−(1−1/α)}, C = Γ(1−1/α)/(α ζ(α)): relative error at τ = 256"
     ),
 )
 
@@ -146,4 +113,5 @@ FIGURE = Figure(
     claims=CLAIMS,
     draw=draw,
     rule="None is needed: sums over d classes are exact.",
+    where=PLACE,
 )

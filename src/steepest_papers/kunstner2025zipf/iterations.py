@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.figures import canvas, line_style
 from steepest.claims.paper import Drawing, Figure, Results
-from steepest.claims.verdict import Claim, Measured
 from steepest.component import declared
 from steepest.data.frequency import zipf
 from steepest.runs.spec import Calculation
@@ -75,19 +75,17 @@ def plans(sizes: LawSizes) -> dict[str, Plan]:
     }
 
 
-def away(method: str, expected: Mapping[tuple[float, float], float]) -> Callable[[Results], Measured]:
+@measure()
+def away(results: Results, method: str, expected: Mapping[tuple[float, float], float]) -> Measured:
     """Return the measure: the largest distance of a method's slope from what is expected, over the cases."""
-
-    def measure(results: Results) -> Measured:
-        runs = {key: results.calculations(case(*key))[0] for key in expected}
-        slopes = {key: (run.facts[f"{method}_slope"], run.facts[f"{method}_half_width"]) for key, run in runs.items()}
-        told = ", ".join(f"α={a:g} ε={e:g}: {s:.3f} ± {h:.3f}" for (a, e), (s, h) in slopes.items())
-        worst = max(abs(slopes[key][0] - wanted) for key, wanted in expected.items())
-        return Measured([worst], [run.id for run in runs.values()], exact=True, evidence=told)
-
-    return measure
+    runs = {key: results.calculations(case(*key))[0] for key in expected}
+    slopes = {key: (run.facts[f"{method}_slope"], run.facts[f"{method}_half_width"]) for key, run in runs.items()}
+    told = ", ".join(f"α={a:g} ε={e:g}: {s:.3f} ± {h:.3f}" for (a, e), (s, h) in slopes.items())
+    worst = max(abs(slopes[key][0] - wanted) for key, wanted in expected.items())
+    return Measured([worst], [run.id for run in runs.values()], exact=True, evidence=told)
 
 
+@measure()
 def crossing(results: Results) -> Measured:
     """Return |slope of GD − slope of sign descent| at α = 1, ε = 1/2, where both exponents are 1/2."""
     (run,) = results.calculations(case(1.0, 0.5))
@@ -101,6 +99,7 @@ def updates_of(run: Run, method: str) -> tuple[np.ndarray, np.ndarray]:
     return np.array([row["d"] for row in rows]), np.array([row["updates"] for row in rows])
 
 
+@measure()
 def levelling(results: Results) -> Measured:
     """Return the share of the steps in d at which the local slope of GD at α = 1.5 falls."""
     (run,) = results.calculations(case(1.5, 0.1))
@@ -110,6 +109,7 @@ def levelling(results: Results) -> Measured:
     return Measured([float((np.diff(slopes) < 0).mean())], [run.id], exact=True, evidence=told)
 
 
+@measure()
 def advantage(results: Results) -> Measured:
     """Return T_GD/T_sign at α = 1, d = 10⁴ and the smallest ε; evidence for the others."""
     runs = {eps: results.calculations(case(1.0, eps))[0] for eps in EPSILONS}
@@ -156,61 +156,28 @@ def _slopes(ax: Axes, results: Results) -> None:
 
 ZIPF = {(1.0, eps): 1 - eps for eps in (0.5, 0.25, 0.1, 0.05)}
 CLAIMS = (
-    Claim(
-        "updates-gd-zipf",
-        "Theorem 3.1",
-        "α = 1: gradient descent needs d^{1−ε} updates: largest distance of the slope from 1 − ε",
-        away("GD", ZIPF),
-        holds=0.06,
-        fails=0.2,
+    Claim("updates-gd-zipf", away("GD", ZIPF).at_most(0.06, fails=0.2)).says(
+        "α = 1: gradient descent needs d^{1−ε} updates: largest distance of the slope from 1 − ε"
     ),
-    Claim(
-        "updates-gd-flat",
-        "Theorem 3.1",
-        "α < 1: gradient descent needs d^α updates: largest distance of the slope from α",
-        away("GD", {(0.5, 0.1): 0.5, (0.75, 0.1): 0.75}),
-        holds=0.03,
-        fails=0.2,
+    Claim("updates-gd-flat", away("GD", {(0.5, 0.1): 0.5, (0.75, 0.1): 0.75}).at_most(0.03, fails=0.2)).says(
+        "α < 1: gradient descent needs d^α updates: largest distance of the slope from α"
     ),
-    Claim(
-        "updates-gd-steep",
-        "Theorem 3.1",
-        "α > 1: gradient descent needs a number of updates that does not depend on d: |slope| at α = 1.5",
-        away("GD", {(1.5, 0.1): 0.0}),
-        holds=0.15,
-        fails=0.4,
+    Claim("updates-gd-steep", away("GD", {(1.5, 0.1): 0.0}).at_most(0.15, fails=0.4)).says(
+        "α > 1: gradient descent needs a number of updates that does not depend on d: |slope| at α = 1.5"
     ),
-    Claim(
-        "updates-gd-levels",
-        "Theorem 3.1",
-        "α > 1: the local slope of gradient descent's updates goes to 0 as d grows: share of the steps at which it falls",
-        levelling,
-        holds=1.0,
-        fails=0.5,
+    Claim("updates-gd-levels", levelling().at_least(1.0, fails=0.5)).says(
+        "α > 1: the local slope of gradient descent's updates goes to 0 as d grows: share of the steps at which it falls"
     ),
-    Claim(
-        "updates-advantage",
-        "Section 4",
-        "α = 1: sign descent, as modelled, needs about √d = 100 times fewer updates at d = 10⁴: T_GD/T_sign at ε = 0.01",
-        advantage,
-        holds=50.0,
-        fails=20.0,
+    Claim("updates-advantage", advantage().at_least(50.0, fails=20.0), where="Section 4").says(
+        "α = 1: sign descent, as modelled, needs about √d = 100 times fewer updates at d = 10⁴: T_GD/T_sign at ε = 0.01"
     ),
     Claim(
         "updates-sign",
-        "Theorem 4.5",
-        "α ≥ 1: sign descent, as the paper models it, needs √d updates: largest distance of the slope from 1/2",
-        away("Sign", dict.fromkeys((*ZIPF, (1.5, 0.1)), 0.5)),
-        holds=0.02,
-        fails=0.1,
-    ),
-    Claim(
-        "updates-crossing",
-        "Section 4",
-        "α = 1: both methods scale alike at ε = 1/2, and sign descent better below: difference of the slopes at ε = 1/2",
-        crossing,
-        holds=0.02,
-        fails=0.1,
+        away("Sign", dict.fromkeys((*ZIPF, (1.5, 0.1)), 0.5)).at_most(0.02, fails=0.1),
+        where="Theorem 4.5",
+    ).says("α ≥ 1: sign descent, as the paper models it, needs √d updates: largest distance of the slope from 1/2"),
+    Claim("updates-crossing", crossing().at_most(0.02, fails=0.1), where="Section 4").says(
+        "α = 1: both methods scale alike at ε = 1/2, and sign descent better below: difference of the slopes at ε = 1/2"
     ),
 )
 
@@ -231,4 +198,5 @@ FIGURE = Figure(
     claims=CLAIMS,
     draw=draw,
     rule="None is needed: counts are exact.",
+    where="Theorem 3.1",
 )

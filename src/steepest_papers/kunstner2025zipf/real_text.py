@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.figures import canvas, line_style
 from steepest.claims.paper import Drawing, Figure, Results, Settings
-from steepest.claims.verdict import Claim, Measured
 from steepest.component import declared
 from steepest.data.corpora import open_corpus
 from steepest.data.corpus import Corpus
@@ -134,33 +134,28 @@ def rows_of(results: Results, kind: str, method: str, epsilon: float) -> list[di
     return found
 
 
-def slope_error(method: str, epsilon: float, expected: float, by: str = "measured") -> Callable[[Results], Measured]:
+@measure()
+def slope_error(results: Results, method: str, epsilon: float, expected: float, by: str = "measured") -> Measured:
     """Return the measure: the larger distance, of words and byte pairs, of the slope in d from the law's exponent."""
-
-    def measure(results: Results) -> Measured:
-        rows = {kind: rows_of(results, kind, method, epsilon) for kind in KINDS}
-        slopes = {k: slope_in_size([r["d"] for r in rs], [r[by] for r in rs]) for k, rs in rows.items()}
-        told = ", ".join(f"{kind} {slope.value:.2f} ± {slope.half_width:.2f}" for kind, slope in slopes.items())
-        worst = max(abs(slope.value - expected) for slope in slopes.values())
-        runs = list(dict.fromkeys(row["run"] for rs in rows.values() for row in rs))
-        return Measured([worst], runs, exact=True, evidence=f"slope: {told}; expected {expected:g}")
-
-    return measure
+    rows = {kind: rows_of(results, kind, method, epsilon) for kind in KINDS}
+    slopes = {k: slope_in_size([r["d"] for r in rs], [r[by] for r in rs]) for k, rs in rows.items()}
+    told = ", ".join(f"{kind} {slope.value:.2f} ± {slope.half_width:.2f}" for kind, slope in slopes.items())
+    worst = max(abs(slope.value - expected) for slope in slopes.values())
+    runs = list(dict.fromkeys(row["run"] for rs in rows.values() for row in rs))
+    return Measured([worst], runs, exact=True, evidence=f"slope: {told}; expected {expected:g}")
 
 
-def prediction_error(method: str, by: str) -> Callable[[Results], Measured]:
+@measure()
+def prediction_error(results: Results, method: str, by: str) -> Measured:
     """Return the measure: the largest |log₂(predicted/measured)| over tokenizers, vocabularies and ε, predicted `by`."""
-
-    def measure(results: Results) -> Measured:
-        rows = [row for kind in KINDS for eps in EPSILONS for row in rows_of(results, kind, method, eps)]
-        ratios = np.array([row[by] / row["measured"] for row in rows])
-        told = f"predicted/measured from {ratios.min():.2f} to {ratios.max():.2f}"
-        runs = list(dict.fromkeys(row["run"] for row in rows))
-        return Measured([float(np.abs(np.log2(ratios)).max())], runs, exact=True, evidence=told)
-
-    return measure
+    rows = [row for kind in KINDS for eps in EPSILONS for row in rows_of(results, kind, method, eps)]
+    ratios = np.array([row[by] / row["measured"] for row in rows])
+    told = f"predicted/measured from {ratios.min():.2f} to {ratios.max():.2f}"
+    runs = list(dict.fromkeys(row["run"] for row in rows))
+    return Measured([float(np.abs(np.log2(ratios)).max())], runs, exact=True, evidence=told)
 
 
+@measure()
 def twice_the_model(results: Results) -> Measured:
     """Return the largest |log₂(2 model/odd)| of sign descent over tokenizers, vocabularies and ε."""
     rows = [row for kind in KINDS for eps in EPSILONS for row in rows_of(results, kind, "Sign", eps)]
@@ -170,6 +165,7 @@ def twice_the_model(results: Results) -> Measured:
     return Measured([float(np.abs(np.log2(ratios)).max())], runs, exact=True, evidence=told)
 
 
+@measure()
 def fewer(results: Results) -> Measured:
     """Return the least T_GD/T_sign over tokenizers at the largest d and ε = 0.1, even or odd horizons, whichever is longer."""
     ratios, told, runs = [], [], []
@@ -236,92 +232,39 @@ def _ranks(results: Results) -> Drawing:
 
 
 CLAIMS = (
-    Claim(
-        "text-gd-slope",
-        "Figure 2",
-        "On real bigrams gradient descent needs about d^{1−ε} updates: distance of the slope from 0.9 at ε = 0.1",
-        slope_error("GD", 0.1, 0.9),
-        holds=0.15,
-        fails=0.4,
+    Claim("text-gd-slope", slope_error("GD", 0.1, 0.9).at_most(0.15, fails=0.4), where="Figure 2", kind="paper").says(
+        "On real bigrams gradient descent needs about d^{1−ε} updates: distance of the slope from 0.9 at ε = 0.1"
     ),
     Claim(
-        "text-sign-slope",
-        "Figure 2",
-        "On real bigrams, at even horizons, sign descent needs about √d updates: distance of the slope from 0.5 at ε = 0.1",
-        slope_error("Sign", 0.1, 0.5),
-        holds=0.15,
-        fails=0.4,
+        "text-sign-slope", slope_error("Sign", 0.1, 0.5).at_most(0.15, fails=0.4), where="Figure 2", kind="paper"
+    ).says(
+        "On real bigrams, at even horizons, sign descent needs about √d updates: distance of the slope from 0.5 at ε = 0.1"
     ),
     Claim(
-        "text-sign-slope-odd",
-        "Figure 2",
-        "On real bigrams, at odd horizons, sign descent needs about √d updates: distance of the slope from 0.5 at ε = 0.1",
-        slope_error("Sign", 0.1, 0.5, by="odd"),
-        holds=0.15,
-        fails=0.4,
-        kind="ours",
+        "text-sign-slope-odd", slope_error("Sign", 0.1, 0.5, by="odd").at_most(0.15, fails=0.4), where="Figure 2"
+    ).says(
+        "On real bigrams, at odd horizons, sign descent needs about √d updates: distance of the slope from 0.5 at ε = 0.1"
     ),
-    Claim(
-        "text-gd-predicted",
-        "derived here",
-        "Token frequencies alone predict gradient descent's updates: largest |log₂(predicted/measured)|",
-        prediction_error("GD", "frequencies"),
-        holds=1.0,
-        fails=2.0,
-        kind="ours",
+    Claim("text-gd-predicted", prediction_error("GD", "frequencies").at_most(1.0, fails=2.0)).says(
+        "Token frequencies alone predict gradient descent's updates: largest |log₂(predicted/measured)|"
     ),
-    Claim(
-        "text-sign-predicted",
-        "derived here",
-        "Token frequencies alone, taken as every conditional, predict sign descent's: largest |log₂(predicted/measured)|",
-        prediction_error("Sign", "frequencies"),
-        holds=1.0,
-        fails=2.0,
-        kind="ours",
+    Claim("text-sign-predicted", prediction_error("Sign", "frequencies").at_most(1.0, fails=2.0)).says(
+        "Token frequencies alone, taken as every conditional, predict sign descent's: largest |log₂(predicted/measured)|"
     ),
-    Claim(
-        "text-gd-fitted",
-        "derived here",
-        "The fitted exponent and d alone predict gradient descent's updates: largest |log₂(predicted/measured)|",
-        prediction_error("GD", "fitted"),
-        holds=1.0,
-        fails=2.0,
-        kind="ours",
+    Claim("text-gd-fitted", prediction_error("GD", "fitted").at_most(1.0, fails=2.0)).says(
+        "The fitted exponent and d alone predict gradient descent's updates: largest |log₂(predicted/measured)|"
     ),
-    Claim(
-        "text-sign-fitted",
-        "derived here",
-        "The fitted exponent and d alone predict sign descent's: largest |log₂(predicted/measured)|",
-        prediction_error("Sign", "fitted"),
-        holds=1.0,
-        fails=2.0,
-        kind="ours",
+    Claim("text-sign-fitted", prediction_error("Sign", "fitted").at_most(1.0, fails=2.0)).says(
+        "The fitted exponent and d alone predict sign descent's: largest |log₂(predicted/measured)|"
     ),
-    Claim(
-        "text-sign-odd",
-        "derived here",
-        "At odd horizons sign descent needs about twice the updates of the model: largest |log₂(2 model/measured)|",
-        twice_the_model,
-        holds=0.5,
-        fails=1.0,
-        kind="ours",
+    Claim("text-sign-odd", twice_the_model().at_most(0.5, fails=1.0)).says(
+        "At odd horizons sign descent needs about twice the updates of the model: largest |log₂(2 model/measured)|"
     ),
-    Claim(
-        "text-sign-model",
-        "Assumption 4.1",
-        "With the text's own conditionals the model of sign descent predicts its updates: largest |log₂(predicted/measured)|",
-        prediction_error("Sign", "model"),
-        holds=1.0,
-        fails=2.0,
-        kind="ours",
+    Claim("text-sign-model", prediction_error("Sign", "model").at_most(1.0, fails=2.0), where="Assumption 4.1").says(
+        "With the text's own conditionals the model of sign descent predicts its updates: largest |log₂(predicted/measured)|"
     ),
-    Claim(
-        "text-fewer",
-        "Figure 2",
-        "At the largest vocabulary and ε = 0.1 sign descent needs fewer updates than gradient descent: ratio, worse parity",
-        fewer,
-        holds=2.0,
-        fails=1.0,
+    Claim("text-fewer", fewer().at_least(2.0, fails=1.0), where="Figure 2", kind="paper").says(
+        "At the largest vocabulary and ε = 0.1 sign descent needs fewer updates than gradient descent: ratio, worse parity"
     ),
 )
 
@@ -342,4 +285,6 @@ FIGURE = Figure(
     claims=CLAIMS,
     draw=draw,
     rule="d ≤ 4,096 and 0.9 M tokens instead of OpenWebText with d up to 31,622; the dynamics are exact at either size.",
+    where="derived here",
+    kind="ours",
 )

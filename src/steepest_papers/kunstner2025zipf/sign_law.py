@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from steepest.claims.claim import Claim
 from steepest.claims.measures import fact
 from steepest.claims.paper import Drawing, Figure, Results
-from steepest.claims.verdict import Claim
 from steepest.component import declared
 from steepest.data.frequency import zipf
 from steepest.runs.spec import Calculation
@@ -68,45 +68,24 @@ def draw(results: Results) -> Mapping[str, Drawing]:
 CLAIMS = (
     Claim(
         "sign-flat",
-        PLACE,
-        "α = 1/4: r tends to a function of T alone, whatever d: largest distance at the largest d",
-        fact("alpha 0.25", "gap_largest", "{gap_smallest:.4f} at the smallest d, {gap_largest:.4f} at the largest"),
-        holds=2e-3,
-        fails=0.05,
-    ),
+        fact(
+            "alpha 0.25", "gap_largest", "{gap_smallest:.4f} at the smallest d, {gap_largest:.4f} at the largest"
+        ).at_most(2e-3, fails=0.05),
+    ).says("α = 1/4: r tends to a function of T alone, whatever d: largest distance at the largest d"),
     Claim(
         "sign-half",
-        PLACE,
-        "α = 1/2: r tends to 1 − τ at T = d^{τ/2}/2, slowly: share of the steps in d at which the distance falls",
         fact(
             "alpha 0.5", "steps_down", "distance {gap_smallest:.3f} at the smallest d, {gap_largest:.3f} at the largest"
-        ),
-        holds=1.0,
-        fails=0.5,
+        ).at_least(1.0, fails=0.5),
+    ).says("α = 1/2: r tends to 1 − τ at T = d^{τ/2}/2, slowly: share of the steps in d at which the distance falls"),
+    Claim("sign-zipf", fact("alpha 1", "gap_largest").at_most(3e-3, fails=0.05)).says(
+        "α = 1: r tends to 1/(ζ(2)(1+τ²)) at T = τ √d/2: largest distance at the largest d"
     ),
-    Claim(
-        "sign-zipf",
-        PLACE,
-        "α = 1: r tends to 1/(ζ(2)(1+τ²)) at T = τ √d/2: largest distance at the largest d",
-        fact("alpha 1", "gap_largest"),
-        holds=3e-3,
-        fails=0.05,
+    Claim("sign-steep", fact("alpha 2", "gap_largest").at_most(3e-3, fails=0.05)).says(
+        "α = 2: r tends to 1/(ζ(4)(1+τ²)) at T = τ √d/2: largest distance at the largest d"
     ),
-    Claim(
-        "sign-steep",
-        PLACE,
-        "α = 2: r tends to 1/(ζ(4)(1+τ²)) at T = τ √d/2: largest distance at the largest d",
-        fact("alpha 2", "gap_largest"),
-        holds=3e-3,
-        fails=0.05,
-    ),
-    Claim(
-        "sign-rank",
-        PLACE,
-        "α = 1: at the best step the ranks below φ = (1 + 1/τ²)^{1/α} are still moving: relative error of φ at τ = 2",
-        fact("alpha 1", "rank_error", "φ = {rank:.4f}"),
-        holds=0.02,
-        fails=0.2,
+    Claim("sign-rank", fact("alpha 1", "rank_error", "φ = {rank:.4f}").at_most(0.02, fails=0.2)).says(
+        "α = 1: at the best step the ranks below φ = (1 + 1/τ²)^{1/α} are still moving: relative error of φ at τ = 2"
     ),
 )
 
@@ -127,4 +106,5 @@ FIGURE = Figure(
     claims=CLAIMS,
     draw=draw,
     rule="None is needed: sums over d classes are exact in the model of the paper's Assumption 4.1.",
+    where=PLACE,
 )

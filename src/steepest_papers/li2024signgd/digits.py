@@ -9,8 +9,8 @@ import pyarrow as pa
 import torch
 from pydantic import Field
 
+from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.paper import Figure, Results, Settings
-from steepest.claims.verdict import Claim, Measured
 from steepest.component import declared
 from steepest.data.digits import Digits
 from steepest.runs.method import Method
@@ -18,7 +18,6 @@ from steepest.runs.spec import Calculation
 from steepest.runs.sweep import Calculations, Plan, Seeds, Sweep
 from steepest_papers.li2024signgd.digit_patches import Digit, DigitPatches, scale_name
 from steepest_papers.li2024signgd.digits_drawing import EXAMPLES, draw
-from steepest_papers.li2024signgd.measures import Measure
 from steepest_papers.li2024signgd.methods import ADAM, GD, MAIN, SIGN, grid
 from steepest_papers.li2024signgd.probes import Predictions
 from steepest_papers.li2024signgd.selection import Rule, accuracies, lead, measured, reached, select
@@ -118,14 +117,11 @@ def loudest(results: Results) -> str:
     return scale_name(results.settings.noises[-1])
 
 
-def fall(method: Method, rule: Rule) -> Measure:
+@measure()
+def fall(results: Results, method: Method, rule: Rule) -> Measured:
     """Return the measure: accuracy of an optimizer with the most noise minus that without any."""
-
-    def measure(results: Results) -> Measured:
-        loud, quiet = (select(results, plan, method, rule) for plan in (loudest(results), quietest(results)))
-        return measured(np.subtract(accuracies(loud), accuracies(quiet)), loud, quiet)
-
-    return measure
+    loud, quiet = (select(results, plan, method, rule) for plan in (loudest(results), quietest(results)))
+    return measured(np.subtract(accuracies(loud), accuracies(quiet)), loud, quiet)
 
 
 def _under(rule: Rule, at: str) -> tuple[Claim, ...]:
@@ -133,37 +129,22 @@ def _under(rule: Rule, at: str) -> tuple[Claim, ...]:
     return (
         Claim(
             f"digits-{rule}-clean",
-            "derived here",
-            f"{at}, without noise, all three optimizers tell the digits apart: smallest test accuracy",
-            lambda results: reached(quietest(results), rule, MAIN)(results),
-            holds=0.95,
-            fails=0.85,
-            kind="ours",
-        ),
-        Claim(
-            f"digits-{rule}-fall",
-            "abstract",
-            f"{at}, SignGD needs clean data: its test accuracy with the most noise minus that without",
-            fall(SIGN, rule),
-            holds=-0.1,
-            fails=-0.02,
+            lambda results: reached(quietest(results), rule, MAIN)(results).at_least(0.95, fails=0.85),
+        ).says(f"{at}, without noise, all three optimizers tell the digits apart: smallest test accuracy"),
+        Claim(f"digits-{rule}-fall", fall(SIGN, rule).at_most(-0.1, fails=-0.02), where="abstract", kind="paper").says(
+            f"{at}, SignGD needs clean data: its test accuracy with the most noise minus that without"
         ),
         Claim(
             f"digits-{rule}-gd",
-            "derived here",
-            f"{at}, gradient descent needs it less: accuracy of SignGD minus GD's with the most noise",
-            lambda results: lead(loudest(results), rule, SIGN, GD)(results),
-            holds=-0.05,
-            fails=0.0,
-            kind="ours",
-        ),
+            lambda results: lead(loudest(results), rule, SIGN, GD)(results).at_most(-0.05, fails=0.0),
+        ).says(f"{at}, gradient descent needs it less: accuracy of SignGD minus GD's with the most noise"),
         Claim(
             f"digits-{rule}-adam",
-            "abstract",
-            f"{at}, Adam is no more accurate than SignGD on real images: its accuracy minus SignGD's with the most noise",
-            lambda results: lead(loudest(results), rule, ADAM, SIGN)(results),
-            holds=0.02,
-            fails=0.1,
+            lambda results: lead(loudest(results), rule, ADAM, SIGN)(results).at_most(0.02, fails=0.1),
+            where="abstract",
+            kind="paper",
+        ).says(
+            f"{at}, Adam is no more accurate than SignGD on real images: its accuracy minus SignGD's with the most noise"
         ),
     )
 
@@ -191,4 +172,6 @@ FIGURE = Figure(
         "n, m_k, m_v, T and rates of the other figures; images of 14×14 pixels with the norm of μ. s and σ_p follow from "
         "the noise figure's 20 and 0.5, 1, 2: the same share of coordinates with noise, the same signal-to-noise ratios."
     ),
+    where="derived here",
+    kind="ours",
 )

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from steepest.claims.claim import Measured, measure
 from steepest.claims.paper import Results
-from steepest.claims.verdict import Measured
 from steepest.runs.results import Undecided
 from steepest.runs.store import Run
 
@@ -63,24 +63,20 @@ def ratio(run: Run) -> float:
     return last_feature(run, "value_noise") / last_feature(run, "value_signal")
 
 
-def over_seeds(plan: str, number: Number, evidence: Callable[[Sequence[Run]], str] = lambda _: "") -> Measure:
+@measure()
+def over_seeds(
+    results: Results, plan: str, number: Number, evidence: Callable[[Sequence[Run]], str] = lambda _: ""
+) -> Measured:
     """Return the measure that takes one number from each run of a plan; `evidence` tells more about the runs."""
-
-    def measure(results: Results) -> Measured:
-        runs = results.calculations(plan)
-        return Measured([number(run) for run in runs], [run.id for run in runs], evidence=evidence(runs))
-
-    return measure
+    runs = results.calculations(plan)
+    return Measured([number(run) for run in runs], [run.id for run in runs], evidence=evidence(runs))
 
 
-def paired(first: str, second: str, number: Callable[[Run, Run], float]) -> Measure:
+@measure()
+def paired(results: Results, first: str, second: str, number: Callable[[Run, Run], float]) -> Measured:
     """Return the measure that takes one number from the runs of two plans with the same seed."""
-
-    def measure(results: Results) -> Measured:
-        pairs = list(zip(results.calculations(first), results.calculations(second), strict=True))
-        return Measured([number(a, b) for a, b in pairs], [run.id for pair in pairs for run in pair])
-
-    return measure
+    pairs = list(zip(results.calculations(first), results.calculations(second), strict=True))
+    return Measured([number(a, b) for a, b in pairs], [run.id for pair in pairs for run in pair])
 
 
 def difference(number: Number) -> Callable[[Run, Run], float]:

@@ -7,8 +7,8 @@ from functools import partial
 
 import numpy as np
 
+from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.paper import Figure, Results
-from steepest.claims.verdict import Claim, Measured
 from steepest.measure.curvature import log_slope
 from steepest.runs.method import Method
 from steepest.runs.results import Undecided
@@ -61,31 +61,26 @@ def told(runs: Runs, values: np.ndarray, symbol: str) -> str:
     return ", ".join(f"{row.mean():.3g} at {symbol} = {x:g}" for x, row in zip(runs, values, strict=True))
 
 
-def ratio_error(method: Method, law: Callable[[SignalNoise], float]) -> Measure:
+@measure()
+def ratio_error(results: Results, method: Method, law: Callable[[SignalNoise], float]) -> Measured:
     """Return the largest |value noise / value signal / law − 1| over noise scales, n = 20."""
-
-    def measure(results: Results) -> Measured:
-        runs = by_noise(results, method)
-        predicted = np.array([[law(results.settings.problem(noise=noise))] for noise in runs])
-        found = tabulated(runs, ratio)
-        worst = np.abs(found / predicted - 1).max(axis=0)
-        return Measured(worst.tolist(), named(runs), evidence=f"ratio {told(runs, found, 'σ_p')}")
-
-    return measure
+    runs = by_noise(results, method)
+    predicted = np.array([[law(results.settings.problem(noise=noise))] for noise in runs])
+    found = tabulated(runs, ratio)
+    worst = np.abs(found / predicted - 1).max(axis=0)
+    return Measured(worst.tolist(), named(runs), evidence=f"ratio {told(runs, found, 'σ_p')}")
 
 
-def ratio_slope(method: Method) -> Measure:
+@measure()
+def ratio_slope(results: Results, method: Method) -> Measured:
     """Return d log(value noise / value signal) / d log n at σ_p = 0.5."""
-
-    def measure(results: Results) -> Measured:
-        runs = by_samples(results, method)
-        found = tabulated(runs, ratio)
-        slopes = [log_slope(list(runs), seed) for seed in found.T]
-        return Measured(slopes, named(runs), evidence=f"ratio {told(runs, found, 'n')}")
-
-    return measure
+    runs = by_samples(results, method)
+    found = tabulated(runs, ratio)
+    slopes = [log_slope(list(runs), seed) for seed in found.T]
+    return Measured(slopes, named(runs), evidence=f"ratio {told(runs, found, 'n')}")
 
 
+@measure()
 def first_sweep_error(results: Results) -> Measured:
     """Return the largest difference of an accuracy from the first sweep's, over optimizers and noise scales.
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.paper import Figure, Results, Settings
-from steepest.claims.verdict import Claim, Measured
 from steepest.runs.method import Method
 from steepest.runs.spec import Spec
 from steepest.runs.store import Run
@@ -100,6 +100,7 @@ def apart(first: Run, second: Run) -> float:
     return float(np.abs(first.column("loss") - second.column("loss")).max())
 
 
+@measure()
 def best_variant(results: Results) -> Measured:
     """Return the largest accuracy among Adam's other settings minus that of SignGD, at the most accurate rates."""
     sign = select(results, SWEEP, SIGN, "accurate")

@@ -16,13 +16,13 @@ from typing import Literal
 
 import numpy as np
 
+from steepest.claims.claim import Measured, measure
 from steepest.claims.paper import Results
-from steepest.claims.verdict import Measured
 from steepest.runs.method import Method
 from steepest.runs.results import Best, NotRun, Undecided
 from steepest.runs.store import Run
 from steepest.runs.sweep import Search
-from steepest_papers.li2024signgd.measures import Measure, final_loss, last_prediction
+from steepest_papers.li2024signgd.measures import final_loss, last_prediction
 
 Rule = Literal["training", "smallest", "accurate"]
 FITTED = 1e-2
@@ -94,21 +94,15 @@ def measured(values: np.ndarray, *bests: Best) -> Measured:
     return Measured(values.tolist(), [run.id for best in bests for run in best.runs], evidence=told)
 
 
-def lead(plan: str, rule: Rule, method: Method, other: Method) -> Measure:
+@measure()
+def lead(results: Results, plan: str, rule: Rule, method: Method, other: Method) -> Measured:
     """Return the measure: accuracy of `method` minus that of `other`, seed by seed."""
-
-    def measure(results: Results) -> Measured:
-        first, second = (select(results, plan, each, rule) for each in (method, other))
-        return measured(accuracies(first) - accuracies(second), first, second)
-
-    return measure
+    first, second = (select(results, plan, each, rule) for each in (method, other))
+    return measured(accuracies(first) - accuracies(second), first, second)
 
 
-def reached(plan: str, rule: Rule, methods: Sequence[Method]) -> Measure:
+@measure()
+def reached(results: Results, plan: str, rule: Rule, methods: Sequence[Method]) -> Measured:
     """Return the measure: the smallest accuracy among some optimizers."""
-
-    def measure(results: Results) -> Measured:
-        bests = [select(results, plan, method, rule) for method in methods]
-        return measured(np.min([accuracies(best) for best in bests], axis=0), *bests)
-
-    return measure
+    bests = [select(results, plan, method, rule) for method in methods]
+    return measured(np.min([accuracies(best) for best in bests], axis=0), *bests)

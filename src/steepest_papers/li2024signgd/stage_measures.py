@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from steepest.claims.claim import Measured, measure
 from steepest.claims.paper import Results
-from steepest.claims.verdict import Measured
 from steepest.runs.results import Undecided
 from steepest.runs.store import Run
 from steepest_papers.li2024signgd import laws
@@ -80,6 +80,7 @@ def loss_slope_error(run: Run) -> float:
     return abs(loss_slope(run) / (-2 * noise) - 1)
 
 
+@measure()
 def first_run_error(results: Results) -> Measured:
     """Return the largest deviation of the training loss from the first run's, in units of its spread over seeds.
 
@@ -118,6 +119,7 @@ def least_test_loss(run: Run) -> float:
     return float(run.column("test_loss", "predictions").min())
 
 
+@measure()
 def told_boundaries(results: Results) -> Measured:
     """Return the measure of the order of the stages, with their ends."""
     runs = results.calculations("sign")

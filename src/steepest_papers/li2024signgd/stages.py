@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from steepest.claims.claim import Claim
 from steepest.claims.paper import Figure
-from steepest.claims.verdict import Claim
 from steepest.runs.store import Run
 from steepest_papers.li2024signgd.measures import Measure, feature, final_loss, last_prediction, over_seeds
 from steepest_papers.li2024signgd.stage_measures import (
@@ -116,13 +116,8 @@ CLAIMS = (
         0.1,
     ),
     Claim(
-        "fast",
-        "abstract",
-        "Fast convergence: training loss at t = 500 over that at the start",
-        over_seeds("sign", lambda run: final_loss(run) / run.facts["initial_loss"]),
-        holds=1e-4,
-        fails=1e-2,
-    ),
+        "fast", over_seeds("sign", lambda run: final_loss(run) / run.facts["initial_loss"]).at_most(1e-4, fails=1e-2)
+    ).says("Fast convergence: training loss at t = 500 over that at the start"),
     _ours(
         "fast-slope",
         "The training loss falls exponentially at twice the growth of the value noise: relative error of the slope of its log",
@@ -137,22 +132,12 @@ CLAIMS = (
         3,
         6,
     ),
-    Claim(
-        "poor-loss",
-        "abstract",
-        "Poor generalisation: smallest test loss over t",
-        over_seeds("sign", least_test_loss),
-        holds=0.5,
-        fails=0.3,
+    Claim("poor-loss", over_seeds("sign", least_test_loss).at_least(0.5, fails=0.3)).says(
+        "Poor generalisation: smallest test loss over t"
     ),
     Claim(
-        "poor-accuracy",
-        "abstract",
-        "Poor generalisation: test accuracy at t = 500",
-        over_seeds("sign", lambda run: last_prediction(run, "test_accuracy")),
-        holds=0.7,
-        fails=0.8,
-    ),
+        "poor-accuracy", over_seeds("sign", lambda run: last_prediction(run, "test_accuracy")).at_most(0.7, fails=0.8)
+    ).says("Poor generalisation: test accuracy at t = 500"),
 )
 
 FIGURE = Figure(
@@ -175,4 +160,5 @@ FIGURE = Figure(
         "Sizes, patches, the law of the noise, initial scale and rate are ours; the paper's could not be read. The paper's "
         "figure has s_21 near 0 and s_11 near ½ at t = 150; only that order is tested."
     ),
+    where="abstract",
 )

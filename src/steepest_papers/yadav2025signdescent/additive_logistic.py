@@ -20,16 +20,15 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.figures import canvas
 from steepest.claims.paper import Drawing, Figure, Results, Settings
-from steepest.claims.verdict import Claim, Measured
 from steepest.component import declared
 from steepest.data.frequency import zipf
 from steepest.runs.spec import Calculation
 from steepest.runs.sweep import Calculations, Plan
 from steepest.theory.unigram import contenders, distance, frequencies, updates_needed
 from steepest_papers.yadav2025signdescent.constants import SEEDS, curvature, deviation
-from steepest_papers.yadav2025signdescent.measures import Measure
 from steepest_papers.yadav2025signdescent.styles import method_style
 
 FRACTION = 0.05
@@ -99,19 +98,17 @@ def shown(facts: Mapping[str, Any], method: str) -> str:
     return f"{at_least(facts, method):.0f}" if facts[method] is not None else f">{facts[f'{method} allowed']:.0f}"
 
 
-def advantage(reference: str) -> Measure:
+@measure()
+def advantage(results: Results, reference: str) -> Measured:
     """Return the measure T_NormGD/T_Sign at the largest d, from below where normalised GD was given up."""
-
-    def measure(results: Results) -> Measured:
-        runs = results.calculations(reference)
-        facts = runs[-1].facts
-        evidence = "; ".join(f"{method}: {' '.join(shown(run.facts, method) for run in runs)}" for method in METHODS)
-        value = at_least(facts, "NormGD") / float(facts["Sign"])
-        return Measured([value], [run.id for run in runs], exact=True, evidence=evidence)
-
-    return measure
+    runs = results.calculations(reference)
+    facts = runs[-1].facts
+    evidence = "; ".join(f"{method}: {' '.join(shown(run.facts, method) for run in runs)}" for method in METHODS)
+    value = at_least(facts, "NormGD") / float(facts["Sign"])
+    return Measured([value], [run.id for run in runs], exact=True, evidence=evidence)
 
 
+@measure()
 def reference_matters(results: Results) -> Measured:
     """Return sign descent's updates with the most frequent reference over those with the rarest, at the largest d."""
     rare, frequent = (results.calculations(name)[-1] for name in REFERENCES)
@@ -121,6 +118,7 @@ def reference_matters(results: Results) -> Measured:
     )
 
 
+@measure()
 def distances_error(results: Results) -> Measured:
     """Return the largest relative error of R_∞ = log d and of R_2 = √(Σ log²k) or √(Σ log²(d/k))."""
     errors, runs = [], []
@@ -135,46 +133,23 @@ def distances_error(results: Results) -> Measured:
 
 
 def _constant(norm: str, name: str) -> Claim:
-    return Claim(
-        f"logistic-smoothness-{norm}",
-        "additive logistic transform",
-        f"{name} for d ≥ 3, as without a reference: largest deviation of the supremum, d = 3, 5, 8",
-        deviation(norm, "alr_", (3, 5, 8)),
-        holds=1e-3,
-        fails=1e-2,
-        kind="ours",
+    return Claim(f"logistic-smoothness-{norm}", deviation(norm, "alr_", (3, 5, 8)).at_most(1e-3, fails=1e-2)).says(
+        f"{name} for d ≥ 3, as without a reference: largest deviation of the supremum, d = 3, 5, 8"
     )
 
 
 CLAIMS = (
     *(
-        Claim(
-            f"logistic-{name.replace(' ', '-')}",
-            "additive logistic transform",
-            f"The advantage persists with the {name} token as reference: T_NormGD/T_Sign, tuned, to 5 % of the loss, largest d",
-            advantage(name),
-            holds=2.0,
-            fails=1.0,
+        Claim(f"logistic-{name.replace(' ', '-')}", advantage(name).at_least(2.0, fails=1.0), kind="paper").says(
+            f"The advantage persists with the {name} token as reference: T_NormGD/T_Sign, tuned, to 5 % of the loss, largest d"
         )
         for name in REFERENCES
     ),
-    Claim(
-        "logistic-reference",
-        "additive logistic transform",
-        "The reference matters to sign descent: updates with the most frequent over those with the rarest, largest d",
-        reference_matters,
-        holds=4.0,
-        fails=1.5,
-        kind="ours",
+    Claim("logistic-reference", reference_matters().at_least(4.0, fails=1.5)).says(
+        "The reference matters to sign descent: updates with the most frequent over those with the rarest, largest d"
     ),
-    Claim(
-        "logistic-distance",
-        "additive logistic transform",
-        "R_∞ = log d, R_2 = √(Σ log²k) or √(Σ log²(d/k)): largest relative error",
-        distances_error,
-        holds=1e-10,
-        fails=1e-6,
-        kind="ours",
+    Claim("logistic-distance", distances_error().at_most(1e-10, fails=1e-6)).says(
+        "R_∞ = log d, R_2 = √(Σ log²k) or √(Σ log²(d/k)): largest relative error"
     ),
     _constant("l2", "L_2 = ½"),
     _constant("linf", "L_∞ = 1"),
@@ -227,4 +202,6 @@ FIGURE = Figure(
     claims=CLAIMS,
     draw=draw,
     rule="Sizes by decades. A method is given up after 2 500 updates or 10⁸ logits, and then counts as needing at least so many.",
+    where="additive logistic transform",
+    kind="ours",
 )

@@ -21,9 +21,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.figures import canvas
 from steepest.claims.paper import Drawing, Figure, Results, Settings
-from steepest.claims.verdict import Claim, Measured
 from steepest.component import declared
 from steepest.data.frequency import zipf
 from steepest.optim.norms import NORMS, Norm
@@ -138,6 +138,7 @@ def largest(plan: str, name: str, evidence: str = "") -> Any:
     return measure
 
 
+@measure()
 def separation(results: Results) -> Measured:
     """Return f of the ℓ2 method over that of the ℓ∞ method at t = 100 and the largest d."""
     run = results.calculations("decay")[-1]
@@ -148,13 +149,13 @@ def separation(results: Results) -> Measured:
 def _descent_claim(norm: str, name: str) -> Claim:
     says = f"{name} at 1/L obeys f_{{t+1}} ≤ f_t − ‖g_t‖_*²/(2L): largest violation along the trajectory"
     return Claim(
-        f"bounds-descent-{norm}", "descent lemma", says, largest("descent", norm), holds=1e-12, fails=1e-6, kind="ours"
-    )
+        f"bounds-descent-{norm}", largest("descent", norm).at_most(1e-12, fails=1e-6), where="descent lemma"
+    ).says(says)
 
 
 def _decay_claim(norm: str, says: str) -> Claim:
     measure = largest("decay", f"share_{norm}")
-    return Claim(f"bounds-decay-{norm}", "upper bound", says, measure, holds=1.0, fails=1.01, kind="ours")
+    return Claim(f"bounds-decay-{norm}", measure().at_most(1.0, fails=1.01)).says(says)
 
 
 CLAIMS = (
@@ -163,22 +164,11 @@ CLAIMS = (
     _descent_claim("l1", "Coordinate descent"),
     _decay_claim("linf", "Sign descent with weight decay: largest f_t / (8 R_∞²/(t + 2)), a bound that grows as log²d"),
     _decay_claim("l2", "Normalised GD with weight decay: largest f_t / (4 R_2²/(t + 2)), a bound that grows as d"),
-    Claim(
-        "bounds-constant-l2",
-        "upper bound",
-        "Normalised GD at η = R_2/√T, T = 100 and 1000: largest min_t f_t / (R_2²/(4T))",
-        largest("constant", "share"),
-        holds=1.0,
-        fails=1.01,
-        kind="ours",
+    Claim("bounds-constant-l2", largest("constant", "share").at_most(1.0, fails=1.01)).says(
+        "Normalised GD at η = R_2/√T, T = 100 and 1000: largest min_t f_t / (R_2²/(4T))"
     ),
-    Claim(
-        "bounds-separation",
-        "abstract",
-        "Sign descent converges faster than normalised GD: loss of the ℓ2 method over the ℓ∞ one at t = 100, largest d",
-        separation,
-        holds=10.0,
-        fails=1.0,
+    Claim("bounds-separation", separation().at_least(10.0, fails=1.0), where="abstract", kind="paper").says(
+        "Sign descent converges faster than normalised GD: loss of the ℓ2 method over the ℓ∞ one at t = 100, largest d"
     ),
 )
 
@@ -220,4 +210,6 @@ FIGURE = Figure(
     claims=CLAIMS,
     draw=draw,
     rule="Inequalities hold at any size. They are loose by 12 to 230 times; what is checked is that none is broken.",
+    where="upper bound",
+    kind="ours",
 )

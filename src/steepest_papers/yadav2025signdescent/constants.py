@@ -22,17 +22,16 @@ import pyarrow as pa
 import torch
 from pydantic import Field
 
+from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.figures import canvas
 from steepest.claims.measures import fact
 from steepest.claims.paper import Drawing, Figure, Results, Settings
-from steepest.claims.verdict import Claim, Measured
 from steepest.component import declared
 from steepest.optim.norms import NORMS
 from steepest.runs.spec import Calculation
 from steepest.runs.sweep import Calculations, Plan
 from steepest.theory.unigram import SMOOTHNESS, cross_entropy_and_gradient, frequencies
 from steepest_papers.yadav2025signdescent.distance import complexities
-from steepest_papers.yadav2025signdescent.measures import Measure
 from steepest_papers.yadav2025signdescent.styles import NORM_COLOURS, NORM_NAMES
 
 if TYPE_CHECKING:
@@ -164,6 +163,7 @@ def deviation(norm: str, form: str = "", dimensions: tuple[int, ...] = DIMENSION
     return measure
 
 
+@measure()
 def outside_of_half_to_one(results: Results) -> Measured:
     """Return how far the largest eigenvalue found lies outside of [½, 1], up to what random draws leave open."""
     runs = results.calculations("curvature")
@@ -173,6 +173,7 @@ def outside_of_half_to_one(results: Results) -> Measured:
     )
 
 
+@measure()
 def excess(results: Results) -> Measured:
     """Return the largest eigenvalue of all draws above ½: by how much D = ½ I would fail to bound the Hessian."""
     runs = results.calculations("curvature")
@@ -180,16 +181,14 @@ def excess(results: Results) -> Measured:
     return Measured([worst], [run.id for run in runs], exact=True)
 
 
-def steepest_pair(norm: str) -> Measure:
+@measure()
+def steepest_pair(results: Results, norm: str) -> Measured:
     """Return the measure: largest ‖∇f(x) − ∇f(y)‖_* / (L ‖x − y‖) of all pairs of all seeds."""
-
-    def measure(results: Results) -> Measured:
-        runs = results.calculations("lipschitz")
-        return Measured([max(run.facts[norm] for run in runs)], [run.id for run in runs], exact=True)
-
-    return measure
+    runs = results.calculations("lipschitz")
+    return Measured([max(run.facts[norm] for run in runs)], [run.id for run in runs], exact=True)
 
 
+@measure()
 def adaptive_over_plain(results: Results) -> Measured:
     """Return the least (Λ R_∞²)/(L_2 R_2²) over d ≥ 100."""
     (run,) = results.calculations("complexities")
@@ -201,72 +200,40 @@ def adaptive_over_plain(results: Results) -> Measured:
 
 def _lipschitz_claim(norm: str, name: str) -> Claim:
     says = f"∇f is L-Lipschitz from {name} to its dual norm: largest ‖∇f(x) − ∇f(y)‖_* / (L ‖x − y‖) of random pairs"
-    return Claim(f"lipschitz-{norm}", "smoothness", says, steepest_pair(norm), holds=1 + 1e-9, fails=1.01, kind="ours")
+    return Claim(f"lipschitz-{norm}", steepest_pair(norm).at_most(1 + 1e-9, fails=1.01), where="smoothness").says(says)
 
 
 CLAIMS = (
     Claim(
-        "smoothness-l2",
-        "smoothness in ℓ2",
-        "½ ≤ L_2 ≤ 1: distance of the largest Hessian eigenvalue of random softmax distributions from that range",
-        outside_of_half_to_one,
-        holds=1e-12,
-        fails=1e-2,
+        "smoothness-l2", outside_of_half_to_one().at_most(1e-12, fails=1e-2), where="smoothness in ℓ2", kind="paper"
+    ).says("½ ≤ L_2 ≤ 1: distance of the largest Hessian eigenvalue of random softmax distributions from that range"),
+    Claim("smoothness-linf", deviation("linf").at_most(1e-3, fails=1e-2), where="smoothness in ℓ∞", kind="paper").says(
+        "L_∞ = 1: largest |sup Var_s(x) − 1| over all sign vectors x, d = 2, 3, 5, 8"
     ),
-    Claim(
-        "smoothness-linf",
-        "smoothness in ℓ∞",
-        "L_∞ = 1: largest |sup Var_s(x) − 1| over all sign vectors x, d = 2, 3, 5, 8",
-        deviation("linf"),
-        holds=1e-3,
-        fails=1e-2,
+    Claim("smoothness-half", deviation("l2").at_most(1e-3, fails=1e-2)).says(
+        "L_2 = ½ for every d: largest |sup of the Hessian's eigenvalue − ½|, d = 2, 3, 5, 8"
     ),
-    Claim(
-        "smoothness-half",
-        "smoothness in ℓ2, sharper",
-        "L_2 = ½ for every d: largest |sup of the Hessian's eigenvalue − ½|, d = 2, 3, 5, 8",
-        deviation("l2"),
-        holds=1e-3,
-        fails=1e-2,
-        kind="ours",
+    Claim("smoothness-excess", excess().at_most(1e-12, fails=1e-6)).says(
+        "∇²f(θ) ⪯ ½ I for every θ: largest eigenvalue minus ½"
     ),
-    Claim(
-        "smoothness-excess",
-        "smoothness in ℓ2, sharper",
-        "∇²f(θ) ⪯ ½ I for every θ: largest eigenvalue minus ½",
-        excess,
-        holds=1e-12,
-        fails=1e-6,
-        kind="ours",
-    ),
-    Claim(
-        "smoothness-l1",
-        "smoothness in ℓ1",
-        "L_1 = ¼: largest |sup s_k(1 − s_k) − ¼|, d = 2, 3, 5, 8",
-        deviation("l1"),
-        holds=1e-3,
-        fails=1e-2,
-        kind="ours",
+    Claim("smoothness-l1", deviation("l1").at_most(1e-3, fails=1e-2), where="smoothness in ℓ1").says(
+        "L_1 = ¼: largest |sup s_k(1 − s_k) − ¼|, d = 2, 3, 5, 8"
     ),
     _lipschitz_claim("l1", "ℓ1"),
     _lipschitz_claim("l2", "ℓ2"),
     _lipschitz_claim("linf", "ℓ∞"),
     Claim(
         "adaptive-constant",
-        "adaptive smoothness",
-        "Λ = d/2, all D_k = ½: relative error against a solver for the pair constraints, d = 12",
-        fact("adaptive", "relative_error", "tr D = {trace:.8f}, least D_k {least_D:.6f}"),
-        holds=1e-6,
-        fails=1e-2,
-        kind="ours",
-    ),
+        fact("adaptive", "relative_error", "tr D = {trace:.8f}, least D_k {least_D:.6f}").at_most(1e-6, fails=1e-2),
+        where="adaptive smoothness",
+    ).says("Λ = d/2, all D_k = ½: relative error against a solver for the pair constraints, d = 12"),
     Claim(
         "adaptive-explains-nothing",
-        "adaptive smoothness",
-        "Adaptive smoothness does not explain the gain: its bound Λ R_∞² over gradient descent's L_2 R_2², least for d ≥ 100",
-        adaptive_over_plain,
-        holds=1.0,
-        fails=0.5,
+        adaptive_over_plain().at_least(1.0, fails=0.5),
+        where="adaptive smoothness",
+        kind="paper",
+    ).says(
+        "Adaptive smoothness does not explain the gain: its bound Λ R_∞² over gradient descent's L_2 R_2², least for d ≥ 100"
     ),
 )
 
@@ -325,4 +292,6 @@ FIGURE = Figure(
     claims=CLAIMS,
     draw=draw,
     rule="The constants hold at any size; draws bound the cost of looking for a violation.",
+    where="smoothness in ℓ2, sharper",
+    kind="ours",
 )

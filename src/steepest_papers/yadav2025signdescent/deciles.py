@@ -17,9 +17,9 @@ import pyarrow as pa
 import torch
 from pydantic import Field
 
+from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.figures import COLOURS, canvas, group_colours, table
 from steepest.claims.paper import Drawing, Figure, Results, Settings
-from steepest.claims.verdict import Claim, Measured
 from steepest.measure.progress import group_progress
 from steepest.problems import SoftmaxUnigram
 from steepest.problems.base import Params, Task
@@ -109,6 +109,7 @@ def progress_of(name: str, decile: int | None = None) -> Any:
     return measure
 
 
+@measure()
 def lag(results: Results) -> Measured:
     """Return how many updates after its first decile GD has removed 90 % of the loss of its last, as a ratio."""
     run, losses = curves(results)["GD"]
@@ -119,32 +120,14 @@ def lag(results: Results) -> Measured:
 
 
 CLAIMS = (
-    Claim(
-        "deciles-gd-tail",
-        "loss by class decile",
-        "After ten updates GD has hardly touched the rarest classes: progress ρ of the last decile",
-        progress_of("GD", DECILES),
-        holds=0.5,
-        fails=0.8,
-        kind="ours",
+    Claim("deciles-gd-tail", progress_of("GD", DECILES).at_most(0.5, fails=0.8)).says(
+        "After ten updates GD has hardly touched the rarest classes: progress ρ of the last decile"
     ),
-    Claim(
-        "deciles-sign-all",
-        "loss by class decile",
-        "After ten updates sign descent has lowered all deciles together: least ρ",
-        progress_of("Sign"),
-        holds=0.9,
-        fails=0.5,
-        kind="ours",
+    Claim("deciles-sign-all", progress_of("Sign").at_least(0.9, fails=0.5)).says(
+        "After ten updates sign descent has lowered all deciles together: least ρ"
     ),
-    Claim(
-        "deciles-gd-lag",
-        "loss by class decile",
-        "GD learns the rarest decile last: updates to remove 90 % of its loss over those of the most frequent decile",
-        lag,
-        holds=2.0,
-        fails=1.0,
-        kind="ours",
+    Claim("deciles-gd-lag", lag().at_least(2.0, fails=1.0)).says(
+        "GD learns the rarest decile last: updates to remove 90 % of its loss over those of the most frequent decile"
     ),
 )
 
@@ -218,4 +201,6 @@ FIGURE = Figure(
     draw=draw,
     steps=steps,
     rule="d = 1000; ten updates are twice what sign descent needs there for a loss of 5 %.",
+    where="loss by class decile",
+    kind="ours",
 )

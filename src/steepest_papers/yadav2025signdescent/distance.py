@@ -21,10 +21,10 @@ import numpy as np
 import pyarrow as pa
 from scipy.special import log_softmax, logsumexp, wrightomega
 
+from steepest.claims.claim import Claim, Measured
 from steepest.claims.figures import canvas
 from steepest.claims.measures import fact
 from steepest.claims.paper import Drawing, Figure, Results, Settings
-from steepest.claims.verdict import Claim, Measured
 from steepest.component import declared
 from steepest.data.frequency import zipf
 from steepest.runs.spec import Calculation
@@ -162,56 +162,30 @@ def growth(norm: str) -> Any:
 CLAIMS = (
     Claim(
         "distance-formulas",
-        "distance to the solutions",
-        "R_∞ = (α/2) log d and R_2² = α² [Σ log²k − (Σ log k)²/d]: largest relative error",
-        fact("complexities", "formula_error"),
-        holds=1e-10,
-        fails=1e-6,
-        kind="ours",
-    ),
+        fact("complexities", "formula_error").at_most(1e-10, fails=1e-6),
+        where="distance to the solutions",
+    ).says("R_∞ = (α/2) log d and R_2² = α² [Σ log²k − (Σ log k)²/d]: largest relative error"),
     Claim(
         "distance-root",
-        "distance to the solutions",
-        "R_2 grows as α√d: R_2/(α√d) at the largest d",
-        fact("complexities", "root_ratio", "at d={largest:.0f}"),
-        holds=0.99,
-        fails=0.9,
-        kind="ours",
-    ),
+        fact("complexities", "root_ratio", "at d={largest:.0f}").at_least(0.99, fails=0.9),
+        where="distance to the solutions",
+    ).says("R_2 grows as α√d: R_2/(α√d) at the largest d"),
     Claim(
         "distance-advantage",
-        "abstract",
-        "Sign descent's bound depends on d polylogarithmically, normalised GD's linearly: L_2 R_2²/(L_∞ R_∞²) at the largest d",
-        fact("complexities", "advantage", "at d={largest:.0f}"),
-        holds=30.0,
-        fails=1.0,
+        fact("complexities", "advantage", "at d={largest:.0f}").at_least(30.0, fails=1.0),
+        where="abstract",
+        kind="paper",
+    ).says(
+        "Sign descent's bound depends on d polylogarithmically, normalised GD's linearly: L_2 R_2²/(L_∞ R_∞²) at the largest d"
     ),
-    Claim(
-        "radius-linf",
-        "lower bound",
-        "The ℓ∞ way to 5 % of the loss grows as log d: log–log slope of r_∞ in d",
-        growth("linf"),
-        holds=0.2,
-        fails=0.4,
-        kind="ours",
+    Claim("radius-linf", growth("linf").at_most(0.2, fails=0.4)).says(
+        "The ℓ∞ way to 5 % of the loss grows as log d: log–log slope of r_∞ in d"
     ),
-    Claim(
-        "radius-l2",
-        "lower bound",
-        "The ℓ2 way to 5 % of the loss grows nearly as √d: log–log slope of r_2 in d",
-        growth("l2"),
-        holds=0.4,
-        fails=0.2,
-        kind="ours",
+    Claim("radius-l2", growth("l2").at_least(0.4, fails=0.2)).says(
+        "The ℓ2 way to 5 % of the loss grows nearly as √d: log–log slope of r_2 in d"
     ),
-    Claim(
-        "radius-travelled",
-        "lower bound",
-        "Steps of length η take at least r/η updates to get there: least T η/r of tuned sign descent and normalised GD",
-        fact("radii", "least_travel"),
-        holds=1.0,
-        fails=0.99,
-        kind="ours",
+    Claim("radius-travelled", fact("radii", "least_travel").at_least(1.0, fails=0.99)).says(
+        "Steps of length η take at least r/η updates to get there: least T η/r of tuned sign descent and normalised GD"
     ),
 )
 
@@ -276,4 +250,6 @@ FIGURE = Figure(
     claims=CLAIMS,
     draw=draw,
     rule="None is needed: the numbers are exact at any size.",
+    where="lower bound",
+    kind="ours",
 )

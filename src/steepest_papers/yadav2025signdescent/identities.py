@@ -20,10 +20,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from steepest.claims.claim import Claim
 from steepest.claims.figures import canvas, group_colours
 from steepest.claims.measures import fact
 from steepest.claims.paper import Drawing, Figure, Results, Settings
-from steepest.claims.verdict import Claim
 from steepest.component import declared
 from steepest.data.frequency import zipf
 from steepest.optim import Adam, SignDescent
@@ -121,7 +121,7 @@ def _largest(difference: Tensor) -> float:
 
 def _claim(name: str, says: str, evidence: str = "") -> Claim:
     measure = fact("identities", name, evidence)
-    return Claim(f"identity-{name}", "identities", says, measure, holds=1e-9, fails=1e-3, kind="ours")
+    return Claim(f"identity-{name}", measure().at_most(1e-9, fails=1e-3)).says(says)
 
 
 CLAIMS = (
@@ -173,4 +173,6 @@ FIGURE = Figure(
     claims=CLAIMS,
     draw=draw,
     rule="None is needed: identities hold at any size.",
+    where="identities",
+    kind="ours",
 )

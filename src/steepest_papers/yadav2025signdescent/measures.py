@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from steepest.claims.claim import Measured
 from steepest.claims.paper import Results
-from steepest.claims.verdict import Measured
 from steepest.runs.results import Undecided
 
 Measure = Callable[[Results], Measured]

@@ -12,15 +12,14 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.figures import canvas, table
 from steepest.claims.paper import Drawing, Figure, Results, Settings
-from steepest.claims.verdict import Claim, Measured
 from steepest.optim import Adam, GradientDescent, NormalizedGD, RescaledSignDescent, SignDescent
 from steepest.problems import SoftmaxUnigram
 from steepest.runs.method import Method
 from steepest.runs.results import Best
 from steepest.runs.sweep import Plan, Sweep, decades, untuned
-from steepest_papers.yadav2025signdescent.measures import Measure
 from steepest_papers.yadav2025signdescent.styles import NAMES, method_style
 
 SIGN, SIGN_STEEPEST = Method(SignDescent, "Sign"), Method(RescaledSignDescent, "Sign 1/L")
@@ -71,20 +70,16 @@ def relative(best: Best) -> np.ndarray:
     return np.asarray(curve / curve[0])
 
 
-def left(label: str) -> Measure:
+@measure()
+def left(results: Results, label: str) -> Measured:
     """Return the measure f_T/f(0) of a method at the largest d."""
-
-    def measure(results: Results) -> Measured:
-        found = {d: selected(results, d, label) for d in results.settings.sizes}
-        ends = [float(relative(best)[-1]) for best in found.values()]
-        shown = ", ".join(
-            f"d={d}: {end:.2g} at {best.lr:.3g}" for end, (d, best) in zip(ends, found.items(), strict=True)
-        )
-        return Measured([ends[-1]], [best.runs[0].id for best in found.values()], exact=True, evidence=shown)
-
-    return measure
+    found = {d: selected(results, d, label) for d in results.settings.sizes}
+    ends = [float(relative(best)[-1]) for best in found.values()]
+    shown = ", ".join(f"d={d}: {end:.2g} at {best.lr:.3g}" for end, (d, best) in zip(ends, found.items(), strict=True))
+    return Measured([ends[-1]], [best.runs[0].id for best in found.values()], exact=True, evidence=shown)
 
 
+@measure()
 def lead(results: Results) -> Measured:
     """Return the loss that normalised GD leaves over that of sign descent, both tuned, at the largest d."""
     norm, sign = (left(label)(results) for label in ("NormGD", "Sign"))
@@ -94,40 +89,17 @@ def lead(results: Results) -> Measured:
 
 WHERE = "loss curves"
 CLAIMS = (
-    Claim(
-        "trajectories-lead",
-        "abstract",
-        "Sign descent converges faster than normalised GD: f_T of normalised GD over f_T of sign descent, tuned, largest d",
-        lead,
-        holds=5.0,
-        fails=1.0,
+    Claim("trajectories-lead", lead().at_least(5.0, fails=1.0), where="abstract", kind="paper").says(
+        "Sign descent converges faster than normalised GD: f_T of normalised GD over f_T of sign descent, tuned, largest d"
     ),
-    Claim(
-        "trajectories-sign",
-        WHERE,
-        "Tuned sign descent solves the largest vocabulary within the horizon: f_T/f(0)",
-        left("Sign"),
-        holds=0.02,
-        fails=0.1,
-        kind="ours",
+    Claim("trajectories-sign", left("Sign").at_most(0.02, fails=0.1)).says(
+        "Tuned sign descent solves the largest vocabulary within the horizon: f_T/f(0)"
     ),
-    Claim(
-        "trajectories-adam",
-        WHERE,
-        "So does tuned Adam: f_T/f(0) at the largest vocabulary",
-        left("Adam"),
-        holds=0.02,
-        fails=0.1,
-        kind="ours",
+    Claim("trajectories-adam", left("Adam").at_most(0.02, fails=0.1)).says(
+        "So does tuned Adam: f_T/f(0) at the largest vocabulary"
     ),
-    Claim(
-        "trajectories-gd",
-        WHERE,
-        "GD at 1/L_2 does not: f_T/f(0) at the largest vocabulary",
-        left("GD 1/L"),
-        holds=0.2,
-        fails=0.1,
-        kind="ours",
+    Claim("trajectories-gd", left("GD 1/L").at_least(0.2, fails=0.1)).says(
+        "GD at 1/L_2 does not: f_T/f(0) at the largest vocabulary"
     ),
 )
 
@@ -176,4 +148,6 @@ FIGURE = Figure(
     claims=CLAIMS,
     draw=draw,
     rule="Sizes by decades; the horizon of 100 updates is ten times what sign descent needs for a loss of 2 %.",
+    where=WHERE,
+    kind="ours",
 )

@@ -15,16 +15,16 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.figures import canvas
 from steepest.claims.paper import Drawing, Figure, Results, Settings
-from steepest.claims.verdict import Claim, Measured
 from steepest.component import declared
 from steepest.data.frequency import zipf
 from steepest.runs.results import Undecided
 from steepest.runs.spec import Calculation
 from steepest.runs.sweep import Calculations, Plan
 from steepest.theory.unigram import FRACTIONS, Hits, contenders, frequencies, updates_needed
-from steepest_papers.yadav2025signdescent.measures import Measure, Slope, slope
+from steepest_papers.yadav2025signdescent.measures import Slope, slope
 from steepest_papers.yadav2025signdescent.styles import NAMES, method_style
 
 if TYPE_CHECKING:
@@ -146,35 +146,33 @@ def _measured(results: Results, value: float, evidence: str) -> Measured:
     return Measured([value], runs, exact=True, evidence=evidence)
 
 
+@measure()
 def flat(
-    methods: Sequence[str], fractions: Sequence[float] = FRACTIONS, exponents: Sequence[float] = (ZIPF,)
-) -> Measure:
+    results: Results,
+    methods: Sequence[str],
+    fractions: Sequence[float] = FRACTIONS,
+    exponents: Sequence[float] = (ZIPF,),
+) -> Measured:
     """Return the measure: largest slope over methods, fractions and exponents."""
-
-    def measure(results: Results) -> Measured:
-        found = {
-            f"{m} ε={e:g}" + ("" if a == ZIPF else f" α={a:g}"): growth(results, m, e, a)
-            for m in methods
-            for e in fractions
-            for a in exponents
-        }
-        shown = ", ".join(f"{name}: {fit}" for name, fit in found.items())
-        return _measured(results, max(fit.value for fit in found.values()), shown)
-
-    return measure
+    found = {
+        f"{m} ε={e:g}" + ("" if a == ZIPF else f" α={a:g}"): growth(results, m, e, a)
+        for m in methods
+        for e in fractions
+        for a in exponents
+    }
+    shown = ", ".join(f"{name}: {fit}" for name, fit in found.items())
+    return _measured(results, max(fit.value for fit in found.values()), shown)
 
 
-def off(method: str, law: float, fractions: Sequence[float], exponent: float = ZIPF) -> Measure:
+@measure()
+def off(results: Results, method: str, law: float, fractions: Sequence[float], exponent: float = ZIPF) -> Measured:
     """Return the measure: largest |slope − law| over fractions."""
-
-    def measure(results: Results) -> Measured:
-        found = {fraction: growth(results, method, fraction, exponent) for fraction in fractions}
-        shown = ", ".join(f"ε={fraction:g}: {fit}" for fraction, fit in found.items())
-        return _measured(results, max(abs(fit.value - law) for fit in found.values()), shown)
-
-    return measure
+    found = {fraction: growth(results, method, fraction, exponent) for fraction in fractions}
+    shown = ", ".join(f"ε={fraction:g}: {fit}" for fraction, fit in found.items())
+    return _measured(results, max(abs(fit.value - law) for fit in found.values()), shown)
 
 
+@measure()
 def steepening(results: Results) -> Measured:
     """Return the least increase of GD's slope from one fraction to the next smaller, on sizes reached for all of them."""
     rows = [needed(results, "GD 1/L", fraction) for fraction in FRACTIONS]
@@ -183,23 +181,19 @@ def steepening(results: Results) -> Measured:
     return _measured(results, float(np.diff(slopes).min()), "slopes " + " ".join(f"{value:.2f}" for value in slopes))
 
 
-def ahead(slow: str, fast: str) -> Measure:
+@measure()
+def ahead(results: Results, slow: str, fast: str) -> Measured:
     """Return the measure: least T_slow/T_fast over all sizes and ε ≤ 0.1 that both reached."""
-
-    def measure(results: Results) -> Measured:
-        ratios: dict[tuple[float, int], float] = {}
-        for fraction in FRACTIONS[1:]:
-            (d, slower), (_, faster) = (needed(results, name, fraction) for name in (slow, fast))
-            ratios |= {
-                (fraction, int(size)): ratio for size, ratio in zip(d, slower / faster, strict=True) if ratio > 0
-            }
-        least, most = (choose(ratios, key=lambda at: ratios[at]) for choose in (min, max))
-        shown = " to ".join(f"{ratios[at]:.1f} (ε={at[0]:g}, d={at[1]})" for at in (least, most))
-        return _measured(results, ratios[least], f"from {shown}")
-
-    return measure
+    ratios: dict[tuple[float, int], float] = {}
+    for fraction in FRACTIONS[1:]:
+        (d, slower), (_, faster) = (needed(results, name, fraction) for name in (slow, fast))
+        ratios |= {(fraction, int(size)): ratio for size, ratio in zip(d, slower / faster, strict=True) if ratio > 0}
+    least, most = (choose(ratios, key=lambda at: ratios[at]) for choose in (min, max))
+    shown = " to ".join(f"{ratios[at]:.1f} (ε={at[0]:g}, d={at[1]})" for at in (least, most))
+    return _measured(results, ratios[least], f"from {shown}")
 
 
+@measure()
 def worst_exponent(results: Results) -> Measured:
     """Return normalised GD's slope at α = 1 minus its largest at another α, the smaller difference of ε = .05 and .02."""
     alphas = (ZIPF, *results.settings.exponents)
@@ -216,6 +210,7 @@ def worst_exponent(results: Results) -> Measured:
     return _measured(results, min(gaps), shown)
 
 
+@measure()
 def tuning_gain(results: Results) -> Measured:
     """Return by how much tuning lowers GD's slope at α = ½, ε = .02."""
     theory, tuned = (growth(results, name, 0.02, 0.5) for name in ("GD 1/L", "GD"))
@@ -225,111 +220,46 @@ def tuning_gain(results: Results) -> Measured:
 WHERE = "updates against vocabulary"
 CLAIMS = (
     Claim(
-        "vocabulary-sign-ahead",
-        "abstract",
-        "Sign descent needs fewer updates than normalised GD: least T_NormGD/T_Sign over all d and ε ≤ 0.1, both tuned",
-        ahead("NormGD", "Sign"),
-        holds=1.01,
-        fails=1.0,
+        "vocabulary-sign-ahead", ahead("NormGD", "Sign").at_least(1.01, fails=1.0), where="abstract", kind="paper"
+    ).says(
+        "Sign descent needs fewer updates than normalised GD: least T_NormGD/T_Sign over all d and ε ≤ 0.1, both tuned"
     ),
-    Claim(
-        "vocabulary-norm-ahead",
-        WHERE,
-        "Normalised GD needs fewer updates than GD at 1/L_2: least T_GD/T_NormGD over all d and ε ≤ 0.1",
-        ahead("GD 1/L", "NormGD"),
-        holds=1.01,
-        fails=1.0,
-        kind="ours",
+    Claim("vocabulary-norm-ahead", ahead("GD 1/L", "NormGD").at_least(1.01, fails=1.0)).says(
+        "Normalised GD needs fewer updates than GD at 1/L_2: least T_GD/T_NormGD over all d and ε ≤ 0.1"
     ),
-    Claim(
-        "vocabulary-sign-flat",
-        WHERE,
-        "Sign descent hardly sees d: largest slope of log T on log d over ε, tuned and at 1/L_∞",
-        flat(("Sign", "Sign 1/L")),
-        holds=0.15,
-        fails=0.3,
-        kind="ours",
+    Claim("vocabulary-sign-flat", flat(("Sign", "Sign 1/L")).at_most(0.15, fails=0.3)).says(
+        "Sign descent hardly sees d: largest slope of log T on log d over ε, tuned and at 1/L_∞"
     ),
-    Claim(
-        "vocabulary-adam-flat",
-        WHERE,
-        "Adam hardly sees d: largest slope of log T on log d over ε",
-        flat(("Adam",)),
-        holds=0.15,
-        fails=0.3,
-        kind="ours",
+    Claim("vocabulary-adam-flat", flat(("Adam",)).at_most(0.15, fails=0.3)).says(
+        "Adam hardly sees d: largest slope of log T on log d over ε"
     ),
-    Claim(
-        "vocabulary-norm-slope",
-        WHERE,
-        "Normalised GD lies between √d and d: |slope − 0.675| at ε = 0.05 and 0.02",
-        off("NormGD", 0.675, (0.05, 0.02)),
-        holds=0.125,
-        fails=0.3,
-        kind="ours",
+    Claim("vocabulary-norm-slope", off("NormGD", 0.675, (0.05, 0.02)).at_most(0.125, fails=0.3)).says(
+        "Normalised GD lies between √d and d: |slope − 0.675| at ε = 0.05 and 0.02"
     ),
-    Claim(
-        "vocabulary-gd-slope",
-        WHERE,
-        "GD at 1/L_2 is nearly linear in d: |slope − 0.9| at ε = 0.02",
-        off("GD 1/L", 0.9, (0.02,)),
-        holds=0.03,
-        fails=0.15,
-        kind="ours",
+    Claim("vocabulary-gd-slope", off("GD 1/L", 0.9, (0.02,)).at_most(0.03, fails=0.15)).says(
+        "GD at 1/L_2 is nearly linear in d: |slope − 0.9| at ε = 0.02"
     ),
-    Claim(
-        "vocabulary-gd-steepens",
-        WHERE,
-        "GD's slope rises towards 1 as ε falls: least increase from one ε to the next",
-        steepening,
-        holds=0.01,
-        fails=0.0,
-        kind="ours",
+    Claim("vocabulary-gd-steepens", steepening().at_least(0.01, fails=0.0)).says(
+        "GD's slope rises towards 1 as ε falls: least increase from one ε to the next"
     ),
-    Claim(
-        "vocabulary-gd-tuned",
-        WHERE,
-        "Tuning does not free GD from d: slope of log T on log d at ε = 0.05",
-        flat(("GD",), (0.05,)),
-        holds=0.3,
-        fails=0.1,
-        kind="ours",
+    Claim("vocabulary-gd-tuned", flat(("GD",), (0.05,)).at_least(0.3, fails=0.1)).says(
+        "Tuning does not free GD from d: slope of log T on log d at ε = 0.05"
     ),
     Claim(
         "exponents-sign-flat",
-        "other exponents",
-        "Sign descent hardly sees d for any tail: largest slope at α = 0.5, 1.5, 2 and ε = 0.05, 0.02",
-        flat(("Sign",), (0.05, 0.02), (0.5, 1.5, 2.0)),
-        holds=0.15,
-        fails=0.3,
-        kind="ours",
+        flat(("Sign",), (0.05, 0.02), (0.5, 1.5, 2.0)).at_most(0.15, fails=0.3),
+        where="other exponents",
+    ).says("Sign descent hardly sees d for any tail: largest slope at α = 0.5, 1.5, 2 and ε = 0.05, 0.02"),
+    Claim("exponents-zipf-worst", worst_exponent().at_least(0.02, fails=-0.05), where="other exponents").says(
+        "Zipf's law is the hardest for normalised GD: its slope at α = 1 minus the largest at another α"
     ),
     Claim(
-        "exponents-zipf-worst",
-        "other exponents",
-        "Zipf's law is the hardest for normalised GD: its slope at α = 1 minus the largest at another α",
-        worst_exponent,
-        holds=0.02,
-        fails=-0.05,
-        kind="ours",
+        "exponents-gd-slow", off("GD 1/L", 0.97, (0.02,), 0.5).at_most(0.05, fails=0.3), where="other exponents"
+    ).says(
+        "At α = 0.5 all curvatures are ~1/d, far below L_2, and GD at 1/L_2 is linear in d: |slope − 0.97| at ε = 0.02"
     ),
-    Claim(
-        "exponents-gd-slow",
-        "other exponents",
-        "At α = 0.5 all curvatures are ~1/d, far below L_2, and GD at 1/L_2 is linear in d: |slope − 0.97| at ε = 0.02",
-        off("GD 1/L", 0.97, (0.02,), 0.5),
-        holds=0.05,
-        fails=0.3,
-        kind="ours",
-    ),
-    Claim(
-        "exponents-gd-tuned",
-        "other exponents",
-        "There tuning helps: slope of GD at 1/L_2 minus slope of tuned GD, α = 0.5, ε = 0.02",
-        tuning_gain,
-        holds=0.3,
-        fails=0.1,
-        kind="ours",
+    Claim("exponents-gd-tuned", tuning_gain().at_least(0.3, fails=0.1), where="other exponents").says(
+        "There tuning helps: slope of GD at 1/L_2 minus slope of tuned GD, α = 0.5, ε = 0.02"
     ),
 )
 
@@ -419,4 +349,6 @@ FIGURE = Figure(
         "Half decades up to 10⁴, where every method gets there, then 10⁵ and 10⁶ as far as the budget of 4·10⁸ logits for a "
         "method goes: a few seconds each."
     ),
+    where=WHERE,
+    kind="ours",
 )

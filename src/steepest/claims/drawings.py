@@ -1,9 +1,14 @@
-"""Drawings shared by the figures: loss by frequency group, overall loss, learning-rate sweeps."""
+"""Standard drawings: loss by frequency group, overall loss, learning-rate sweeps.
+
+Those decorated by `drawing` are called without the results, which come when the figure is drawn:
+`draw={"fig4-rates": learning_rates("linear")}`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +20,21 @@ from steepest.runs.results import Best, SweepResults
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+P = ParamSpec("P")
 TOP = 1.7  # loss axes end at this multiple of the initial loss
 
 
+def drawing(function: Callable[Concatenate[Results, P], Drawing]) -> Callable[P, Callable[[Results], Drawing]]:
+    """Decorate a function of results and other arguments: called with the others it gives what draws the results."""
+
+    @wraps(function)
+    def of(*arguments: P.args, **options: P.kwargs) -> Callable[[Results], Drawing]:
+        return lambda results: function(results, *arguments, **options)
+
+    return of
+
+
+@drawing
 def overview(results: Results, plan: str, shown: Sequence[str], *, title: str) -> Drawing:
     """Return the paper's main picture: overall loss of all optimizers, then loss by group of those in `shown`."""
     sweep = results.sweep(plan)
@@ -31,6 +48,7 @@ def overview(results: Results, plan: str, shown: Sequence[str], *, title: str) -
     return Drawing(figure, curve_table(sweep, sweep.labels))
 
 
+@drawing
 def grid_of_methods(results: Results, plan: str) -> Drawing:
     """Return loss by group for every optimizer of a sweep: without momentum above, with momentum below."""
     sweep = results.sweep(plan)
@@ -83,6 +101,7 @@ def by_group(ax: Axes, best: Best, *, legend: bool = True, data: str = "") -> No
         ax.legend(loc="upper right", handlelength=1.2, ncols=3, columnspacing=0.8, fontsize=7)
 
 
+@drawing
 def held_out(results: Results, plan: str, shown: Sequence[str]) -> Drawing:
     """Return loss by group on training and on held-out data for the optimizers in `shown`."""
     sweep = results.sweep(plan)
@@ -111,6 +130,7 @@ def _group_name(g: int, num_groups: int) -> str:
     return "most frequent" if g == 0 else "rarest" if g == num_groups - 1 else f"_group {g + 1}"
 
 
+@drawing
 def learning_rates(results: Results, plan: str) -> Drawing:
     """Return the final loss against the learning rate for every optimizer: worst of the seeds that were run."""
     sweep = results.sweep(plan)
@@ -134,6 +154,7 @@ def learning_rates(results: Results, plan: str) -> Drawing:
     return Drawing(figure, pa.Table.from_pylist(rows))
 
 
+@drawing
 def grid_of_cases(results: Results, cases: Mapping[str, str], labels: Sequence[str]) -> Drawing:
     """Return loss by group: a row for each optimizer, a column for each case, given as title → plan."""
     figure, axes = canvas(len(labels), len(cases), width=2.3, height=2.1, sharex="col", sharey=True)
@@ -151,6 +172,7 @@ def grid_of_cases(results: Results, cases: Mapping[str, str], labels: Sequence[s
     return Drawing(figure, curves_of(bests))
 
 
+@drawing
 def overall_by_case(results: Results, cases: Mapping[str, str]) -> Drawing:
     """Return the mean loss of every optimizer, one panel for each case, given as title → plan."""
     figure, axes = canvas(1, len(cases), width=3.2, height=2.8, sharey=True)
@@ -168,6 +190,7 @@ def overall_by_case(results: Results, cases: Mapping[str, str]) -> Drawing:
     return Drawing(figure, curves_of(shown))
 
 
+@drawing
 def ends_by_case(results: Results, cases: Mapping[str, str], labels: Sequence[str], *, axis: str) -> Drawing:
     """Return where each optimizer ends in each case, title → plan: mean loss on the left, rarest level on the right."""
     figure, axes = canvas(1, 2, width=max(3.6, 0.9 * len(cases)), height=2.8, sharey=True)
