@@ -16,6 +16,7 @@ import pyarrow as pa
 from steepest.claims.figures import canvas, group_colours, line_style, plot_band
 from steepest.claims.paper import Drawing, Results
 from steepest.runs.results import Best, SweepResults
+from steepest.runs.store import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -229,3 +230,8 @@ def curves_of(bests: Mapping[str, Best]) -> pa.Table:
             for g, column in enumerate([run.column("loss").tolist(), *run.column("group").T.tolist()]):
                 rows += [where | {"step": t, "group": g, "loss": x} for t, x in zip(at, column, strict=True)]
     return pa.Table.from_pylist(rows)
+
+
+def with_run(table: pa.Table, run: Run) -> pa.Table:
+    """Return a table with the column `run`, which names the run behind every row."""
+    return table.append_column("run", pa.array([run.id] * len(table)))

@@ -167,3 +167,16 @@ def _by_group(results: Results, plan: str, label: str, number: Callable[[np.ndar
     shown = " ".join(f"{value:.2f}" for value in rho.mean(axis=0))
     evidence = f"{label} at 10^{best.exponent:g}, ρ by group: {shown}"
     return Measured(number(rho).tolist(), run_ids(best), evidence=evidence)
+
+
+def at_step(run: Run, table: str, step: int) -> dict[str, np.ndarray]:
+    """Return the columns of a probe's table after `step` updates.
+
+    Raises:
+        Undecided: the run diverged before.
+    """
+    columns = {name: run.column(name, table) for name in run.table(table).column_names}
+    rows = columns["step"] == step
+    if not rows.any():
+        raise Undecided(f"run {run.id} diverged before update {step}")
+    return {name: values[rows] for name, values in columns.items()}
