@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from steepest.claims import lab as module
+from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.figures import canvas, table
 from steepest.claims.lab import Lab, parse_changes, train
 from steepest.claims.paper import Drawing, Figure, Paper, Results, Settings
-from steepest.claims.verdict import Claim, Measured
 from steepest.errors import UsageError
 from steepest.problems.base import Work
 from steepest.runs.spec import Calculation
@@ -48,27 +48,28 @@ def endless(sizes: Other) -> Mapping[str, Plan]:
     return {"endless": Calculations((Endless(square, {"x": sizes.width}),))}
 
 
+@measure()
 def largest(results: Results) -> Measured:
     (plan,) = results.plans
     runs = results.calculations(plan)
     return Measured([max(run.facts["square"] for run in runs)], [runs[-1].id], exact=True)
 
 
-def draw(results: Results) -> Mapping[str, Drawing]:
+def draw(results: Results) -> Drawing:
     drawn.append("one")
     figure, axes = canvas(1, 1)
     values = [run.facts["square"] for run in results.calculations("squares")]
     axes[0, 0].plot(values)
-    return {"squares": Drawing(figure, table([{"square": value} for value in values]))}
+    return Drawing(figure, table([{"square": value} for value in values]))
 
 
 def claim(name: str) -> Claim:
-    return Claim(name, "Figure 1", "squares are large", largest, holds=4.0, fails=1.0)
+    return Claim(name, largest().at_least(4.0, fails=1.0), "Figure 1").says("squares are large")
 
 
-ONE = Figure("one", "t", "s", {"smoke": Sizes(), "paper": Sizes(n=2)}, plans, (claim("a"),), draw, "r")
-TWO = Figure("two", "t", "s", {"smoke": Other(), "paper": Other(width=9)}, endless, (claim("b"),), lambda _: {}, "r")
-PAPER = Paper("doe2026squares", "Squares", "J. Doe", 2026, "2601.00001", (ONE, TWO))
+ONE = Figure("one", "t", "s", {"smoke": Sizes(), "paper": Sizes(n=2)}, plans, (claim("a"),), {"squares": draw}, "r")
+TWO = Figure("two", "t", "s", {"smoke": Other(), "paper": Other(width=9)}, endless, (claim("b"),), {}, "r")
+PAPER = Paper("doe2026squares", "Squares", "J. Doe", 2026, "2601.00001", {"one": ONE, "two": TWO})
 
 
 @pytest.fixture(autouse=True)

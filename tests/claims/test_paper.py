@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from steepest.claims.claim import Claim, Measured, measure
+from steepest.claims.installed import find_paper, papers
 from steepest.claims.lab import Lab
-from steepest.claims.paper import Drawing, Figure, Paper, Results, Settings, find_paper, papers
-from steepest.claims.verdict import Claim, Measured
+from steepest.claims.paper import Figure, Paper, Results, Settings
 from steepest.errors import UsageError
 from steepest.optim import SignDescent
 from steepest.problems import WeightedQuadratic
@@ -36,19 +37,18 @@ def plans(sizes: Sizes) -> Mapping[str, Plan]:
     return {"cubes": Calculations(tuple(Calculation(cube, {"x": x}) for x in range(sizes.n)))}
 
 
+@measure()
 def cubes(results: Results) -> Measured:
     runs = results.calculations("cubes")
     return Measured([run.facts["cube"] for run in runs], [run.id for run in runs])
 
 
-def nothing(_: Results) -> Mapping[str, Drawing]:
-    return {}
-
-
-CLAIM = Claim("grows", "Figure 1", "cubes grow", cubes, holds=1.0, fails=0.0)
+CLAIM = Claim("grows", cubes().at_least(1.0, fails=0.0), "Figure 1").says("cubes grow")
 SCALES = {"smoke": Sizes(), "laptop": Sizes(n=4), "paper": Sizes(n=9)}
-FIGURE = Figure("one", "Cubes", "They grow.", SCALES, plans, (CLAIM,), nothing, "n is the paper's")
-PAPER = Paper("doe2026cubes", "Cubes", "J. Doe", 2026, "2601.00001", (FIGURE, replace(FIGURE, id="two", claims=())))
+FIGURE = Figure("one", "Cubes", "They grow.", SCALES, plans, (CLAIM,), {}, "n is the paper's")
+PAPER = Paper(
+    "doe2026cubes", "Cubes", "J. Doe", 2026, "2601.00001", {"one": FIGURE, "two": replace(FIGURE, id="two", claims=())}
+)
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ def store(tmp_path: Path) -> Store:
 
 
 def with_thresholds(holds: float, fails: float) -> Paper:
-    figure = replace(FIGURE, claims=(replace(CLAIM, holds=holds, fails=fails),))
-    return replace(PAPER, figures=(figure,))
+    claim = replace(CLAIM, criterion=cubes().at_least(holds, fails=fails))
+    return replace(PAPER, modules={"one": replace(FIGURE, claims=(claim,))})
 
 
 def register(store: Store, paper: Paper) -> None:
@@ -151,7 +151,7 @@ def test_unknown_names_are_one_line_with_the_nearest(act: Any, text: str) -> Non
 
 
 def test_installed_papers_are_found() -> None:
-    assert papers()["kunstner2024heavytailed"] is find_paper("kunstner2024heavytailed")
+    assert dict(papers())["kunstner2024heavytailed"] is find_paper("kunstner2024heavytailed")
     assert PAPER.figure("two").id == "two"
 
 
@@ -167,8 +167,8 @@ class Sizes(Settings):
 def plans(sizes):
     return {{"doubles": Calculations(tuple(Calculation(double, {{"x": x}}) for x in range(sizes.n)))}}
 
-FIGURE = Figure("one", "t", "s", {{"smoke": Sizes()}}, plans, (), lambda results: {{}}, "r")
-PAPER = Paper("own{name}", "t", "a", 2026, "x", (FIGURE,))
+FIGURE = Figure("one", "t", "s", {{"smoke": Sizes()}}, plans, (), {{}}, "r")
+PAPER = Paper("own{name}", "t", "a", 2026, "x", {{"one": FIGURE}})
 """
 
 
@@ -200,12 +200,12 @@ def test_a_paper_in_a_folder_is_found_and_its_functions_run_in_worker_processes(
 @pytest.mark.usefixtures("paths")
 def test_folders_that_are_no_paper_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"--paper .*empty: no __init__.py there; give a folder that defines PAPER"):
-        papers([tmp_path / "empty"])
+        find_paper("empty", [tmp_path / "empty"])
     (tmp_path / "ownnothing").mkdir()
     (tmp_path / "ownnothing" / "__init__.py").write_text("")
-    with pytest.raises(UsageError, match=r"its __init__.py defines no PAPER = steepest.claims.paper.Paper"):
-        papers([tmp_path / "ownnothing"])
+    with pytest.raises(UsageError, match=r"ownnothing defines no PAPER = steepest.claims.paper.Paper"):
+        find_paper("ownnothing", [tmp_path / "ownnothing"])
     (tmp_path / "json").mkdir()
     (tmp_path / "json" / "__init__.py").write_text("")
     with pytest.raises(UsageError, match="another module is called json; rename the folder"):
-        papers([tmp_path / "json"])
+        find_paper("json", [tmp_path / "json"])

@@ -12,7 +12,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import t
 
-from steepest.claims.verdict import Claim, Finding, Measured, Verdict, interval, judge, locate
+from steepest.claims.claim import Claim, Criterion, Measure, Measured
+from steepest.claims.verdict import Finding, Verdict, interval, judge, locate
 from steepest.runs.results import NotRun, Undecided
 
 numbers = st.floats(-1e3, 1e3, allow_nan=False).map(lambda x: round(x, 3))
@@ -24,7 +25,7 @@ def claim(values: Sequence[float] | Exception, holds: float = 1.0, fails: float 
             raise values
         return Measured(values, ["a", "b"], exact, "evidence")
 
-    return Claim("c", "Figure 1", "says", measure, holds, fails)
+    return Claim("c", Criterion(Measure("x", measure), holds, fails), "Figure 1").says("says")
 
 
 @given(st.lists(numbers, min_size=2, max_size=9), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
@@ -109,11 +110,6 @@ def test_missing_runs_and_doubts_are_verdicts_with_their_reason() -> None:
 def test_errors_of_a_measure_are_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         judge(claim(ZeroDivisionError()), None)
-
-
-def test_thresholds_must_differ() -> None:
-    with pytest.raises(ValueError, match=r"claim c: thresholds must differ, both are 1.0"):
-        claim([1.0], 1.0, 1.0)
 
 
 def verdict(state: Any) -> Verdict:

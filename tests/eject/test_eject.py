@@ -8,16 +8,16 @@ import re
 import runpy
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from small_paper import HOSTILE, invent, paper
 
+from steepest.claims import measures
+from steepest.claims.claim import Claim, Measure, Measured, measure
 from steepest.claims.lab import Lab
 from steepest.claims.paper import Figure, Paper, Results, Settings
-from steepest.claims.verdict import Claim, Measured
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.eject import CannotEject, eject, find_claim
 from steepest.eject.script import Script
@@ -29,7 +29,6 @@ from steepest.runs.spec import Calculation
 from steepest.runs.store import Store
 from steepest.runs.stream import run
 from steepest.runs.sweep import Calculations, Seeds, Sweep, untuned
-from steepest_papers.kunstner2024heavytailed import measures
 
 PAPER = "kunstner2024heavytailed"
 PLANS = ("initial", "gradient flow", "rates", "times", "prefixes")  # of the theory; the others take longer
@@ -144,9 +143,9 @@ def test_every_update_rule_ends_with_the_same_bits(name, m, lockstep, tmp_path, 
         steps=12,
         groups=m,
     )
-    claim = Claim("all", "Here", "it learns", measures.least("linear", "one"), holds=0.5, fails=0.1)
-    figure = Figure("fig", "T", "S", {"smoke": Settings()}, lambda _: {"linear": sweep}, (claim,), lambda _: {}, "none")
-    small, store = Paper("small", "T", "A", 2026, "", (figure,)), Store(tmp_path / "store")
+    claim = Claim("all", measures.least("linear", "one").at_least(0.5, fails=0.1), "Here").says("it learns")
+    figure = Figure("fig", "T", "S", {"smoke": Settings()}, lambda _: {"linear": sweep}, (claim,), {}, "none")
+    small, store = Paper("small", "T", "A", 2026, "", {"fig": figure}), Store(tmp_path / "store")
     run(sweep, store=store, jobs=1, lockstep=lockstep)
     results = figure.results(Settings(), store)
     (row,) = small.ledger(store, "smoke", [(figure, results)])
@@ -198,13 +197,15 @@ def test_a_measure_that_reads_more_than_a_script_has_is_refused(tmp_path):
         invent(store, plan)
     results = figure.results(settings, store)
     row = small.ledger(store, "smoke", [(figure, results)])[0]
-    for measure, reason in (
+    for function, reason in (
         (lambda results: results.settings.summary(), "its measure calls summary of the figure's settings"),
         (lambda results: results.store, "its measure reads the store of the figure"),
         (lambda results: results.sweep("linear").searches, "its measure reads the searches of a whole sweep"),
     ):
+        criterion = figure.claims[0].criterion._replace(measure=Measure("", function))
+        claim = dataclasses.replace(figure.claims[0], criterion=criterion)
         with pytest.raises(CannotEject, match=reason):
-            Script(small, dataclasses.replace(figure.claims[0], measure=measure), row, results)
+            Script(small, claim, row, results)
 
 
 class Sizes(Settings):
@@ -219,20 +220,19 @@ def powers(count: int, seed: int) -> tuple[dict[str, float], dict[str, pa.Table]
     return {"total": sum(values)}, {"curves": pa.table({"value": values})}
 
 
-def largest_share(scales: dict[str, float]) -> Callable[[Results], Measured]:
-    def measure(results: Results) -> Measured:
-        runs = results.calculations("powers")
-        shares = [run.column("value").max() / run.facts["total"] * results.settings.count for run in runs]
-        return Measured([scales["two"] * float(share) for share in shares], [run.id for run in runs])
-
-    return measure
+@measure()
+def largest_share(results: Results, scales: dict[str, float]) -> Measured:
+    runs = results.calculations("powers")
+    shares = [run.column("value").max() / run.facts["total"] * results.settings.count for run in runs]
+    return Measured([scales["two"] * float(share) for share in shares], [run.id for run in runs])
 
 
 def test_a_script_has_the_settings_and_tables_that_a_measure_reads(tmp_path, capsys):
-    claim = Claim("share", "Here", "the largest share", largest_share({"one": 1.0, "two": 2.0}), holds=0.5, fails=0.1)
+    share = largest_share({"one": 1.0, "two": 2.0})
+    claim = Claim("share", share.at_least(0.5, fails=0.1), "Here").says("the largest share")
     plan = Calculations(tuple(Calculation(powers, {"count": 4}, seed) for seed in (0, 1, 2)))
-    figure = Figure("fig", "T", "S", {"smoke": Sizes()}, lambda _: {"powers": plan}, (claim,), lambda _: {}, "none")
-    small, store = Paper("small", "T", "A", 2026, "", (figure,)), Store(tmp_path / "store")
+    figure = Figure("fig", "T", "S", {"smoke": Sizes()}, lambda _: {"powers": plan}, (claim,), {}, "none")
+    small, store = Paper("small", "T", "A", 2026, "", {"fig": figure}), Store(tmp_path / "store")
     run(plan, store=store, jobs=1)
     results = figure.results(Sizes(), store)
     (row,) = small.ledger(store, "smoke", [(figure, results)])

@@ -9,8 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from steepest.claims.claim import Claim, Criterion, Measured, measure
 from steepest.claims.paper import Figure, Paper, Settings
-from steepest.claims.verdict import Claim, Measured, Verdict
+from steepest.claims.verdict import Verdict
 from steepest.data.corpus import WikipediaLeads
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.data.tokens import Words
@@ -86,23 +87,34 @@ def identity_error(size: int) -> dict[str, float]:
     return {"error": 1e-9 * size}
 
 
+@measure()
 def exact(results: Any) -> Measured:
     runs = results.calculations("identities")
     return Measured([run.facts["error"] for run in runs], [run.id for run in runs], exact=True)
 
 
+@measure()
 def ratio(results: Any) -> Measured:
     gd, adam = results.sweep("linear").best("GD+m"), results.sweep("linear").best("Adam-m")
     values = [INITIAL * (1 + run.facts["final_loss"]) for run in gd.runs]
     return Measured(values, [run.id for run in gd.runs + adam.runs], evidence=f"evidence {HOSTILE}")
 
 
+@measure()
 def silent(_: Any) -> Measured:
     raise Undecided(f"reason {HOSTILE}")
 
 
-def claim(name: str, measure: Any, holds: float, fails: float, **options: Any) -> Claim:
-    return Claim(name, f"Figure 1, panel {name}", f"{name} says {HOSTILE}", measure, holds, fails, **options)
+def claim(name: str, found: Any, holds: float, fails: float, **options: Any) -> Claim:
+    return Claim(name, Criterion(found(), holds, fails), f"Figure 1, panel {name}", **options).says(
+        f"{name} says {HOSTILE}"
+    )
+
+
+class Noted(Paper):
+    @property
+    def readme(self) -> str:
+        return f"# Title\n\n## Scope\n\nNote {HOSTILE} [link](javascript:alert(1)) ![image](http://example.org/x.png)"
 
 
 def paper() -> Paper:
@@ -116,13 +128,11 @@ def paper() -> Paper:
         lambda s: {"text": text(s)},
     )
     statement = f"The paper's statement {HOSTILE}"
-    figures = tuple(
-        Figure(key, f"Title of {key} {HOSTILE}", statement, sizes, plan, claims, lambda _: {}, "T(m) = T · c(m)/c(11)")
+    figures = {
+        key: Figure(key, f"Title of {key} {HOSTILE}", statement, sizes, plan, claims, {}, "T(m) = T · c(m)/c(11)")
         for key, plan, claims in zip(("theory", "fig4", "fig5"), plans, (theory, linear + broken, ()), strict=True)
-    )
-    return Paper(
-        "doe2026tails", f"Tails {HOSTILE}", "J. Doe & R. Roe", 2026, "2601.00001", figures, (f"Note {HOSTILE}",)
-    )
+    }
+    return Noted("doe2026tails", f"Tails {HOSTILE}", "J. Doe & R. Roe", 2026, "2601.00001", figures)
 
 
 def invent(store: Store, plan: Any) -> None:

@@ -180,7 +180,7 @@ def test_the_commands_repeat_changed_settings_and_chosen_figures(report: Report,
 
 
 def test_a_paper_without_notes_or_plots_needs_no_vega(report: Report, tmp_path: Path) -> None:
-    bare = Paper("bare", "Bare", "A. B.", 2026, "", report.paper.figures[:1])
+    bare = Paper("bare", "Bare", "A. B.", 2026, "", dict(list(report.paper.modules.items())[:1]))
     small = Page(report.write(tmp_path / "page.html", paper=bare))
     assert [attributes for attributes, _ in small.scripts] == [{}]
     assert len(small.scripts[0][1]) < 3000

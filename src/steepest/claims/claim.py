@@ -73,7 +73,7 @@ class Measure:
 
     def absolute(self) -> Measure:
         """Return the absolute value of the quantity, seed by seed."""
-        return Measure(f"|{self.symbol}|", absolute_value, (self,))
+        return absolute_value(self).named(f"|{self.symbol}|" if self.symbol else "")
 
     def at_least(self, holds: float, *, fails: float) -> Criterion:
         """Return the criterion that the quantity is `holds` or more; at `fails` or less the claim is contradicted.
@@ -93,8 +93,9 @@ class Measure:
 
     def _test(self, holds: float, fails: float, can_fail: bool) -> Criterion:
         if not (can_fail and math.isfinite(holds) and math.isfinite(fails)):
+            name = self.symbol or self.function.__name__
             raise ValueError(
-                f"a claim on {self.symbol or self.function.__name__} holds at {holds}, fails at {fails}: on one side"
+                f"a claim on {name} cannot fail: it holds at {holds} and fails at {fails}; give both, apart"
             )
         return Criterion(self, holds, fails)
 
@@ -122,10 +123,11 @@ def measure(symbol: str = "") -> Callable[[Callable[Concatenate[Any, P], Measure
     return decorate
 
 
+@measure()
 def absolute_value(results: Any, of: Measure) -> Measured:
     """Return |q|, seed by seed."""
     found = of(results)
-    return replace(found, values=np.abs(found.values).tolist())
+    return Measured(np.abs(found.values).tolist(), found.runs, found.exact, found.evidence)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from steepest import distributed
-from steepest.claims.paper import Figure, Paper, Results, Settings, find_paper
+from steepest.claims.installed import find_paper
+from steepest.claims.paper import Figure, Paper, Results, Settings
 from steepest.claims.verdict import Verdict
 from steepest.errors import UsageError, unknown
 from steepest.files import sha256, write_atomically

@@ -1,16 +1,14 @@
-"""Papers: figures with their settings by scale, plans, claims and drawings; and how they are found."""
+"""Papers: figures with their settings by scale, plans, claims and drawings."""
 
 from __future__ import annotations
 
-import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
-from importlib.metadata import entry_points
 from importlib.resources import files
 from itertools import groupby, pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -199,8 +197,16 @@ class Paper:
 
     @property
     def figures(self) -> tuple[Figure, ...]:
-        """Return all figures in the order in which they run."""
-        return tuple(map(self.figure, self.modules))
+        """Return all figures in the order in which they run.
+
+        Raises:
+            UsageError: one cannot be imported, or two claims have the same id.
+        """
+        found = tuple(map(self.figure, self.modules))
+        counts = Counter(claim.id for figure in found for claim in figure.claims)
+        if twice := [name for name, count in counts.items() if count > 1]:
+            raise UsageError(f"{self.key}: several claims are called {', '.join(twice)}; rename all but one")
+        return found
 
     def at(self, scale: str) -> tuple[Figure, ...]:
         """Return the figures that have sizes at `scale`.
@@ -272,44 +278,6 @@ def _edits(store: Store, paper: str) -> dict[str, str]:
         for claim, rs in changes.items()
         if len(rs) > 1
     }
-
-
-def papers(paths: Iterable[str | Path] = ()) -> dict[str, Paper]:
-    """Return installed papers (entry points `steepest.papers`) and those in the folders `paths`, by key.
-
-    Raises:
-        UsageError: a folder that does not define `PAPER`.
-    """
-    found = [entry.load() for entry in sorted(entry_points(group="steepest.papers"), key=lambda entry: entry.name)]
-    found += [_from_folder(Path(path)) for path in paths]
-    return {paper.key: paper for paper in found}
-
-
-def find_paper(name: str, paths: Iterable[str | Path] = ()) -> Paper:
-    """Return the paper `name`.
-
-    Raises:
-        UsageError: an unknown paper, with the nearest names.
-    """
-    known = papers(paths)
-    if name not in known:
-        raise unknown("paper", name, known)
-    return known[name]
-
-
-def _from_folder(folder: Path) -> Paper:
-    folder = folder.expanduser().resolve()
-    if not (folder / "__init__.py").is_file():
-        raise UsageError(f"--paper {folder}: no __init__.py there; give a folder that defines PAPER")
-    if str(folder.parent) not in sys.path:
-        sys.path.append(str(folder.parent))  # worker processes inherit it and find the paper by name
-    module = import_module(folder.name)
-    if Path(module.__file__ or "").resolve().parent != folder:
-        raise UsageError(f"--paper {folder}: another module is called {folder.name}; rename the folder")
-    paper = getattr(module, "PAPER", None)
-    if not isinstance(paper, Paper):
-        raise UsageError(f"--paper {folder}: its __init__.py defines no PAPER = steepest.claims.paper.Paper(...)")
-    return paper
 
 
 def _now() -> str:

@@ -4,85 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App, Group, Parameter
 from cyclopts.config import Env
 
 import steepest
-from steepest.cli.compare import compare
-from steepest.cli.diagnose import diagnose
-from steepest.cli.eject import eject
-from steepest.cli.new import new
+from steepest.cli import compare, diagnose, eject, new, predict
 from steepest.cli.options import COMMON, SIZES, Common, Sizes, use_cache, worker_processes
-from steepest.cli.predict import predict
 
 if TYPE_CHECKING:
     from steepest.claims.lab import Lab
 
-EXAMPLES = {
-    "steepest": """\
+HELP = """Why do Adam and sign descent beat gradient descent, and when? Every claim is measured again, here.
+
+Exit codes: 0 done, 1 a claim is contradicted (check), 2 usage, 3 data, 4 store, 5 memory, 130 interrupted."""
+
+# Kits get a third group, "Kits", with sort_key=3.
+LABORATORY = Group("Laboratory: papers and their claims", sort_key=1)
+YOUR_DATA = Group("Your own model and data", sort_key=2)
+
+app = App(
+    name="steepest",
+    help=HELP,
+    help_format="plaintext",
+    help_prologue="""\
   steepest list                                        papers and figures
   steepest run kunstner2024heavytailed/fig6            one figure, seconds
   steepest run kunstner2024heavytailed --dry-run       what all would cost
   steepest run kunstner2024heavytailed                 train, judge, draw
   steepest run kunstner2024heavytailed/fig4 --set m=6  other sizes
   steepest check kunstner2024heavytailed               the verdicts again""",
-    "list": """\
-  steepest list          papers, figures, number of claims
-  steepest list --json   the same with claims and settings""",
-    "show": """\
-  steepest show kunstner2024heavytailed/fig4   settings, sweeps, verdicts
-  steepest show RUN                            a run, by its first digits""",
-    "run": """\
-  steepest run kunstner2024heavytailed/fig6             one figure, seconds
-  steepest run kunstner2024heavytailed --scale paper --dry-run""",
-    "status": """\
-  steepest status                 runs done, runs expected, time left
-  steepest status --scale paper   the same at the paper's own sizes""",
-    "check": """\
-  steepest check kunstner2024heavytailed   the ledger of verdicts
-  steepest check --json                    the same for a script""",
-    "report": """\
-  steepest report kunstner2024heavytailed                    a page in the store
-  steepest report kunstner2024heavytailed --output page.html""",
-    "doctor": """\
-  steepest doctor               versions, processor, store, cache
-  steepest doctor --store DIR   is this folder a healthy store?""",
-    "predict": """\
-  steepest predict wikipedia
-  steepest predict --alpha 1 --classes 50257
-  steepest predict labels.csv --column species --output species.svg""",
-    "diagnose": """\
-  steepest diagnose my_corpus/ --tokenizer bpe
-  steepest diagnose labels.parquet --column label
-  steepest diagnose wikipedia""",
-    "compare": """\
-  steepest new problem my_problem.py               a file to start from
-  steepest compare my_problem.py --budget 2min
-  steepest compare my_problem.py --optimizers Adam Muon SGD+m@10^-1.5""",
-    "new": """\
-  steepest new problem my_problem.py    model, data and loss in ten lines
-  steepest new paper smith2026tails     a paper's folder that runs""",
-    "eject": """\
-  steepest eject kunstner2024heavytailed/fig6-gd-slow
-  steepest eject kunstner2024heavytailed/fig4-gd-rare --output gd.py""",
-}
-
-HELP = """Why do Adam and sign descent beat gradient descent, and when? Every claim is measured again, here.
-
-Exit codes: 0 done, 1 a claim is contradicted (check), 2 usage, 3 data, 4 store, 5 memory, 130 interrupted."""
-
-app = App(
-    name="steepest",
-    help=HELP,
-    help_format="plaintext",
-    help_prologue=EXAMPLES["steepest"],
     help_epilogue="Every option is an environment variable too: --store is STEEPEST_STORE.",
     version=steepest.__version__,
     config=Env("STEEPEST_", command=False, show=False),
     suppress_keyboard_interrupt=False,
 )
+
+
+def _named(module: ModuleType) -> Callable[..., None]:
+    """Return the command of a module, which has the module's name."""
+    command: Callable[..., None] = getattr(module, module.__name__.rpartition(".")[2])
+    return command
 
 
 def _labs(targets: Sequence[str], sizes: Sizes, common: Common, *, read_only: bool = True) -> list[Lab]:
@@ -100,9 +64,9 @@ def _labs(targets: Sequence[str], sizes: Sizes, common: Common, *, read_only: bo
 
 
 def _targets(targets: Sequence[str], common: Common) -> list[str]:
-    from steepest.claims.paper import papers
+    from steepest.claims.installed import names
 
-    return list(dict.fromkeys(targets or papers(common.paper)))
+    return list(dict.fromkeys(targets or names(common.paper)))
 
 
 def _arguments(targets: Sequence[str], sizes: Sizes, common: Common) -> list[str]:
@@ -113,16 +77,29 @@ def _arguments(targets: Sequence[str], sizes: Sizes, common: Common) -> list[str
     return [*targets, *typed, *(str(part) for place in places.items() if place[1] for part in place)]
 
 
-@app.command(name="list", help_prologue=EXAMPLES["list"], sort_key=1)
+@app.command(
+    name="list",
+    group=LABORATORY,
+    sort_key=1,
+    help_prologue="""\
+  steepest list          papers, figures, number of claims
+  steepest list --json   the same with claims and settings""",
+)
 def list_(*, common: Common = COMMON) -> None:
     """List papers with their figures and claims."""
-    from steepest.claims.paper import papers
+    from steepest.claims.installed import papers
     from steepest.cli import listing
 
     listing.papers(papers(common.paper), as_json=common.json)
 
 
-@app.command(help_prologue=EXAMPLES["show"], sort_key=2)
+@app.command(
+    group=LABORATORY,
+    sort_key=2,
+    help_prologue="""\
+  steepest show kunstner2024heavytailed/fig4   settings, sweeps, verdicts
+  steepest show RUN                            a run, by its first digits""",
+)
 def show(target: str, /, *, sizes: Sizes = SIZES, common: Common = COMMON) -> None:
     """Show a paper, a figure or a run.
 
@@ -141,12 +118,18 @@ def show(target: str, /, *, sizes: Sizes = SIZES, common: Common = COMMON) -> No
         (lab,) = _labs([target], sizes, common)
         listing.figure(lab, as_json=common.json)
     else:
-        from steepest.claims.paper import find_paper
+        from steepest.claims.installed import find_paper
 
-        listing.papers({target: find_paper(target, common.paper)}, as_json=common.json)
+        listing.papers([(target, find_paper(target, common.paper))], as_json=common.json)
 
 
-@app.command(help_prologue=EXAMPLES["run"], sort_key=3)
+@app.command(
+    group=LABORATORY,
+    sort_key=3,
+    help_prologue="""\
+  steepest run kunstner2024heavytailed/fig6             one figure, seconds
+  steepest run kunstner2024heavytailed --scale paper --dry-run""",
+)
 def run(
     *targets: str,
     sizes: Sizes = SIZES,
@@ -184,7 +167,13 @@ def run(
         work.run(labs, jobs, lockstep, command("check", *_arguments(targets, sizes, common)), as_json=common.json)
 
 
-@app.command(help_prologue=EXAMPLES["status"], sort_key=4)
+@app.command(
+    group=LABORATORY,
+    sort_key=4,
+    help_prologue="""\
+  steepest status                 runs done, runs expected, time left
+  steepest status --scale paper   the same at the paper's own sizes""",
+)
 def status(*targets: str, sizes: Sizes = SIZES, common: Common = COMMON) -> None:
     """Show runs done, runs expected and the time left.
 
@@ -201,7 +190,13 @@ def status(*targets: str, sizes: Sizes = SIZES, common: Common = COMMON) -> None
         work.warn_of_damage(labs)
 
 
-@app.command(help_prologue=EXAMPLES["check"], sort_key=5)
+@app.command(
+    group=LABORATORY,
+    sort_key=5,
+    help_prologue="""\
+  steepest check kunstner2024heavytailed   the ledger of verdicts
+  steepest check --json                    the same for a script""",
+)
 def check(*targets: str, sizes: Sizes = SIZES, common: Common = COMMON) -> int:
     """Print the ledger of verdicts from the stored runs.
 
@@ -221,7 +216,13 @@ def check(*targets: str, sizes: Sizes = SIZES, common: Common = COMMON) -> int:
     return int(any(row.verdict == "contradicted" for row in rows))
 
 
-@app.command(help_prologue=EXAMPLES["report"], sort_key=6)
+@app.command(
+    group=LABORATORY,
+    sort_key=6,
+    help_prologue="""\
+  steepest report kunstner2024heavytailed                    a page in the store
+  steepest report kunstner2024heavytailed --output page.html""",
+)
 def report(
     *targets: str,
     sizes: Sizes = SIZES,
@@ -245,7 +246,13 @@ def report(
     work.reports(labs, output, as_json=common.json)
 
 
-@app.command(help_prologue=EXAMPLES["doctor"], sort_key=7)
+@app.command(
+    group=LABORATORY,
+    sort_key=7,
+    help_prologue="""\
+  steepest doctor               versions, processor, store, cache
+  steepest doctor --store DIR   is this folder a healthy store?""",
+)
 def doctor(*, common: Common = COMMON) -> None:
     """Show versions, processor, store, cache and faults."""
     from steepest.cli.doctor import examine
@@ -255,6 +262,7 @@ def doctor(*, common: Common = COMMON) -> None:
 
 
 app.register_install_completion_command(help="Install completion for bash, zsh or fish.", help_prologue="")
-_FURTHER: tuple[Callable[..., None], ...] = (predict, diagnose, compare, new, eject)
-for _place, _command in enumerate(_FURTHER, start=8):
-    app.command(_command, help_prologue=EXAMPLES[_command.__name__], sort_key=_place)
+for _place, _module in enumerate((diagnose, compare, predict), start=1):
+    app.command(_named(_module), group=YOUR_DATA, sort_key=_place, help_prologue=_module.EXAMPLES)
+for _place, _module in enumerate((new, eject), start=8):
+    app.command(_named(_module), group=LABORATORY, sort_key=_place, help_prologue=_module.EXAMPLES)

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from steepest.runs.store import Store
 
 
+EXAMPLES = """\
+  steepest new problem my_problem.py               a file to start from
+  steepest compare my_problem.py --budget 2min
+  steepest compare my_problem.py --optimizers Adam Muon SGD+m@10^-1.5"""
+
+
 def compare(
     problem: Path,
     /,

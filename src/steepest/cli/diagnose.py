@@ -25,6 +25,12 @@ WORTH_A_RATE = 10  # megabytes; less is mostly start-up
 SIZES = (512, 1_024, 2_048, 4_096, 8_192, 16_384)
 
 
+EXAMPLES = """\
+  steepest diagnose my_corpus/ --tokenizer bpe
+  steepest diagnose labels.parquet --column label
+  steepest diagnose wikipedia"""
+
+
 def diagnose(
     data: str,
     /,
@@ -132,10 +138,10 @@ def _counted(
 
 def _ledger(found: Diagnosis, store: Store, common: Common) -> list[Verdict]:
     """Return the verdicts at laptop scale of the figures that the advice names; those of missing papers are left out."""
+    from steepest.claims.installed import names
     from steepest.claims.lab import Lab
-    from steepest.claims.paper import papers
 
-    known = papers(common.paper)
+    known = names(common.paper)
     figures = dict.fromkeys(claim.figure for advice in found.advice for claim in advice.claims)
     labs = [
         Lab.open(name, store=store, read_only=True, paths=common.paper)

@@ -6,6 +6,10 @@ from pathlib import Path
 
 from steepest.cli.options import COMMON, SIZES, Common, Sizes, use_cache
 
+EXAMPLES = """\
+  steepest eject kunstner2024heavytailed/fig6-gd-slow
+  steepest eject kunstner2024heavytailed/fig4-gd-rare --output gd.py"""
+
 
 def eject(claim: str, /, *, sizes: Sizes = SIZES, output: Path | None = None, common: Common = COMMON) -> None:
     """Write a claim as one script without steepest.

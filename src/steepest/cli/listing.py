@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +13,39 @@ from rich.markup import escape
 from steepest.claims.lab import Lab
 from steepest.claims.paper import Figure, Paper
 from steepest.cli import ledger
-from steepest.cli.screen import columns, command, number, print_json, screen
+from steepest.cli.screen import columns, command, number, one_line, print_json, screen
 from steepest.errors import StoreError, UsageError
 from steepest.runs.results import SweepResults
 from steepest.runs.store import Run, Store, default_store
 from steepest.runs.sweep import Calculations, Grid, Sweep
 
 
-def papers(found: Mapping[str, Paper], *, as_json: bool) -> None:
-    """Print papers with their figures."""
+def papers(found: Iterable[tuple[str, Paper | UsageError]], *, as_json: bool) -> None:
+    """Print papers with their figures; one that cannot be used is a line that says why."""
     if as_json:
-        print_json([_paper_json(paper) for paper in found.values()])
+        print_json([_paper_json(name, paper) for name, paper in found])
         return
     console = screen()
-    for paper in found.values():
+    for name, paper in found:
+        if isinstance(paper, UsageError):
+            console.print(f"[bold]{escape(name)}[/]  [red]{escape(one_line(paper))}[/]\n", soft_wrap=True)
+            continue
         console.print(f"[bold]{escape(paper.key)}[/]")
         console.print(escape(f"{paper.title}\n{paper.authors}, {paper.year}, arXiv {paper.arxiv}\n"))
         table = columns("figure", "claims", last="shows")
-        for figure in paper.figures:
-            table.add_row(figure.id, str(len(figure.claims)), escape(figure.title))
+        for figure_id in paper.modules:
+            table.add_row(figure_id, *_row_of(paper, figure_id))
         console.print(table)
-        first = f"{paper.key}/{paper.figures[0].id}"
+        first = f"{paper.key}/{next(iter(paper.modules))}"
         console.print(f"\nNext: {command('show', first)}\n      {command('run', first)}", soft_wrap=True)
+
+
+def _row_of(paper: Paper, figure_id: str) -> tuple[str, str]:
+    try:
+        figure = paper.figure(figure_id)
+    except UsageError as error:
+        return "", f"[red]{escape(one_line(error))}[/]"
+    return str(len(figure.claims)), escape(figure.title)
 
 
 def figure(lab: Lab, *, as_json: bool) -> None:
@@ -135,14 +146,23 @@ def _fields(settings: Any) -> str:
     return ", ".join(f"{name}={value}" for name, value in settings.model_dump(mode="json").items())
 
 
-def _paper_json(paper: Paper) -> dict[str, Any]:
-    facts = {name: getattr(paper, name) for name in ("title", "authors", "year", "arxiv")}
-    return {"paper": paper.key} | facts | {"figures": [_figure_json(figure) for figure in paper.figures]}
+def _paper_json(name: str, paper: Paper | UsageError) -> dict[str, Any]:
+    if isinstance(paper, UsageError):
+        return {"paper": name, "broken": one_line(paper)}
+    about = {field: getattr(paper, field) for field in ("title", "authors", "year", "arxiv")}
+    return {"paper": paper.key} | about | {"figures": [_loaded_json(paper, figure_id) for figure_id in paper.modules]}
+
+
+def _loaded_json(paper: Paper, figure_id: str) -> dict[str, Any]:
+    try:
+        return _figure_json(paper.figure(figure_id))
+    except UsageError as error:
+        return {"figure": figure_id, "broken": one_line(error)}
 
 
 def _figure_json(figure: Figure) -> dict[str, Any]:
     claims = [
-        {"claim": c.id, "where": c.where, "says": c.says, "holds": c.holds, "fails": c.fails, "kind": c.kind}
+        {"claim": c.id, "where": c.where, "says": c.sentence, "holds": c.holds, "fails": c.fails, "kind": c.kind}
         for c in figure.claims
     ]
     scales = {name: settings.model_dump(mode="json") for name, settings in figure.scales.items()}

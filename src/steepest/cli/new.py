@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+EXAMPLES = """\
+  steepest new problem my_problem.py    model, data and loss in ten lines
+  steepest new paper smith2026tails     a paper's folder that runs"""
+
 
 def new(kind: Literal["problem", "paper"], target: Path | None = None, /) -> None:
     """Write a problem file or a paper folder to start from.

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 DIGITS = 3
 
 
+EXAMPLES = """\
+  steepest predict wikipedia
+  steepest predict --alpha 1 --classes 50257
+  steepest predict labels.csv --column species --output species.svg"""
+
+
 def predict(
     source: str | None = None,
     /,

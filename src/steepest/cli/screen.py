@@ -32,6 +32,11 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=1, ensure_ascii=False))
 
 
+def one_line(error: Exception) -> str:
+    """Return an error's text in one line of printable letters."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split()))
+
+
 def number(value: float | None) -> str:
     """Return a number for a table.
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from steepest.claims.claim import Claim
+from steepest.claims.installed import find_paper, papers
 from steepest.claims.lab import Lab
-from steepest.claims.paper import Figure, Paper, papers
+from steepest.claims.paper import Figure, Paper
 from steepest.eject.script import Script
 from steepest.eject.slices import CannotEject
 from steepest.errors import UsageError
@@ -65,9 +66,11 @@ def find_claim(target: str, paths: Iterable[str | Path] = ()) -> tuple[Paper, Fi
     Raises:
         UsageError: an unknown claim, with the nearest ones, or an id that several papers have.
     """
+    key, slash, _ = target.partition("/")
+    chosen = [find_paper(key, paths)] if slash else [paper for _, paper in papers(paths) if isinstance(paper, Paper)]
     known = {
         f"{paper.key}/{claim.id}": (paper, figure, claim)
-        for paper in papers(paths).values()
+        for paper in chosen
         for figure in paper.figures
         for claim in figure.claims
     }

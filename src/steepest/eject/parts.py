@@ -16,6 +16,11 @@ class Measured(NamedTuple):
     evidence: str = ""
 
 
+def measure(symbol=""):
+    """Let a function of results and other arguments take the others first, the results later."""
+    return lambda function: lambda *given, **options: lambda results: function(results, *given, **options)
+
+
 @dataclass
 class Run:
     """Numbers by name, and tables of curves by name."""

@@ -39,7 +39,8 @@ GIVEN: dict[Place, str] = {
     ("steepest.runs.results", "Best"): "Best",
     ("steepest.runs.results", "Undecided"): "Undecided",
     ("steepest.runs.store", "Run"): "Run",
-    ("steepest.claims.verdict", "Measured"): "Measured",
+    ("steepest.claims.claim", "Measured"): "Measured",
+    ("steepest.claims.claim", "measure"): "measure",
     ("steepest.data.synthetic", "HeavyTailedLabels"): "HeavyTailedLabels",
 }
 WIDTH = 120
@@ -220,8 +221,8 @@ _USUAL: dict[str, Any] = {"weighting": "none", "l2": 0.0, "probes": (), "every":
 
 def _packages(paper: Paper, claim: Claim) -> set[str]:
     """Return the top-level packages whose source a script of the paper may need."""
-    parts = [claim.measure, *(part for figure in paper.figures for part in (figure.plans, figure.draw))]
-    return {"steepest", *(part.__module__.partition(".")[0] for part in parts)}
+    modules = ("steepest", paper.package, claim.measure.function.__module__)
+    return {module.partition(".")[0] for module in modules if module}
 
 
 def _bound_name(line: str) -> str:

@@ -21,6 +21,7 @@ from steepest.claims.verdict import State, Verdict
 from steepest.data.artefacts import cache_folder
 from steepest.files import write_atomically
 from steepest.report.content import Chapter, environments, sources
+from steepest.report.readme import as_html
 from steepest.runs.store import Store
 
 MARKS: Mapping[str, str] = {
@@ -56,9 +57,8 @@ def write_report(
         `target`.
     """
     chapters = [
-        Chapter(figure, settings[figure.id], _of(figure.id, ledger), figures.get(figure.id, {}), store)
-        for figure in paper.figures
-        if figure.id in settings
+        Chapter(paper.figure(name), sizes, _of(name, ledger), figures.get(name, {}), store)
+        for name, sizes in settings.items()
     ]
     write_atomically(target, _render(paper, ledger, chapters, scale).encode())
     return target
@@ -71,7 +71,7 @@ def _of(figure: str, ledger: Sequence[Verdict]) -> list[Verdict]:
 def _render(paper: Paper, ledger: Sequence[Verdict], chapters: Sequence[Chapter], scale: str) -> str:
     loader = PackageLoader("steepest.report", ".")
     jinja = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    jinja.filters["number"] = number
+    jinja.filters |= {"number": number, "as_html": as_html}
     style, script = (loader.get_source(jinja, name)[0] for name in ("style.css", "page.js"))
     scripts = [_vega(), script] if any(chapter.plots for chapter in chapters) else [script]
     return jinja.get_template("template.html.j2").render(
@@ -127,7 +127,7 @@ def _vega() -> str:
 def _commands(paper: Paper, chapters: Sequence[Chapter], scale: str) -> list[str]:
     """Return the commands that make this page again: for the paper as declared, else for each figure."""
     changes = {chapter.figure.id: _changes(chapter, scale) for chapter in chapters}
-    if len(chapters) == len(paper.figures) and not any(changes.values()):
+    if len(chapters) == len(paper.modules) and not any(changes.values()):
         return [f"steepest {verb} {paper.key} --scale {scale}" for verb in ("run", "check", "report")]
     return [shlex.join(["steepest", "run", f"{paper.key}/{name}", "--scale", scale, *c]) for name, c in changes.items()]
 

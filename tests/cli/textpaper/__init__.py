@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 from matplotlib.figure import Figure as Canvas
 
+from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.paper import Drawing, Figure, Paper, Results, Settings
-from steepest.claims.verdict import Claim, Measured
 from steepest.data.corpus import TextFiles
 from steepest.data.tokens import Words
 from steepest.errors import DataError
@@ -60,18 +60,20 @@ def number(trouble: str, seconds: float, seed: int) -> dict[str, float]:
     return {"value": 10.0 + seed}
 
 
+@measure()
 def values(results: Results) -> Measured:
     runs = results.calculations("numbers")
     return Measured([run.facts["value"] for run in runs], [run.id for run in runs])
 
 
-def draw(results: Results) -> dict[str, Drawing]:
-    return {"numbers": Drawing(Canvas(), pa.table({"value": [1.0]}))}
+def draw(results: Results) -> Drawing:
+    return Drawing(Canvas(), pa.table({"value": [1.0]}))
 
 
-def figure(name: str, sizes: Settings, plans: Any, claims: tuple[Claim, ...] = (), draw: Any = lambda _: {}) -> Figure:
+def figure(name: str, sizes: Settings, plans: Any, claims: tuple[Claim, ...] = (), draw: Any = None) -> Figure:
     scales = {"smoke": sizes, "laptop": sizes, "paper": sizes}
-    return Figure(name, f"Title [bold]of {name}", "It says [red]so.", scales, plans, claims, draw, "no rule")
+    drawings = {name: draw} if draw else {}
+    return Figure(name, f"Title [bold]of {name}", "It says [red]so.", scales, plans, claims, drawings, "no rule")
 
 
 PAPER = Paper(
@@ -80,17 +82,17 @@ PAPER = Paper(
     "A. Author",
     2026,
     "2601.00001",
-    (
-        figure("text", TextSizes(), text_plans),
-        figure(
+    {
+        "text": figure("text", TextSizes(), text_plans),
+        "numbers": figure(
             "numbers",
             NumberSizes(),
             number_plans,
             (
-                Claim("no", "Section [1]", "the value [is] small", values, holds=0.5, fails=0.9),
-                Claim("yes", "Section 2", "the value is positive", values, holds=-1.0, fails=-2.0, kind="ours"),
+                Claim("no", values().at_most(0.5, fails=0.9), "Section [1]").says("the value [is] small"),
+                Claim("yes", values().at_least(-1.0, fails=-2.0), "Section 2", "ours").says("the value is positive"),
             ),
             draw,
         ),
-    ),
+    },
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 from steepest.errors import UsageError
 from steepest.files import write_atomically
 
-PAPER_FILES = ("__init__.py", "fig1_noise.py")
+PAPER_FILES = ("README.md", "__init__.py", "fig1_noise.py")
 
 
 def write_problem(target: Path) -> Path:
