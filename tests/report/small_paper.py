@@ -114,7 +114,7 @@ def claim(name: str, found: Any, holds: float, fails: float, **options: Any) -> 
 class Noted(Paper):
     @property
     def readme(self) -> str:
-        return f"# Title\n\n## Scope\n\nNote {HOSTILE} [link](javascript:alert(1)) ![image](http://example.org/x.png)"
+        return f"# Title\n\n## Scope\n\nNote {HOSTILE} [link](javascript:alert(1)) ![image](data:x)"
 
 
 def paper() -> Paper:

@@ -181,6 +181,7 @@ def test_the_commands_repeat_changed_settings_and_chosen_figures(report: Report,
 
 def test_a_paper_without_notes_or_plots_needs_no_vega(report: Report, tmp_path: Path) -> None:
     bare = Paper("bare", "Bare", "A. B.", 2026, "", dict(list(report.paper.modules.items())[:1]))
-    small = Page(report.write(tmp_path / "page.html", paper=bare))
+    settings = {"theory": report.settings["theory"]}
+    small = Page(report.write(tmp_path / "page.html", paper=bare, settings=settings))
     assert [attributes for attributes, _ in small.scripts] == [{}]
     assert len(small.scripts[0][1]) < 3000
