@@ -18,7 +18,7 @@ from types import SimpleNamespace
 import pytest
 
 from steepest.cli import work
-from steepest.cli.app import EXAMPLES, app
+from steepest.cli.app import app
 from steepest.cli.screen import screen
 from steepest.runs.stream import Step
 
@@ -38,6 +38,7 @@ SURFACE = {
     "new": set(),  # its commands are `problem` and `paper`
     "eject": WHERE | SIZES | {"--output"},
 }
+EXAMPLES = {"steepest": app.help_prologue} | {name: app[name].help_prologue for name in SURFACE}
 NUMBERS = "textpaper/numbers"
 PYTHON = [sys.executable, "-m", "steepest"]
 

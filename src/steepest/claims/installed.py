@@ -62,12 +62,13 @@ def _entries() -> Iterable[EntryPoint]:
 
 
 def _folder(path: str | Path) -> Path:
-    return Path(path).expanduser().resolve()
+    folder = Path(path).expanduser().resolve()
+    if not (folder / "__init__.py").is_file():
+        raise UsageError(f"--paper {folder}: no __init__.py there; give a folder that defines PAPER")
+    return folder
 
 
 def _from_folder(folder: Path) -> Any:
-    if not (folder / "__init__.py").is_file():
-        raise UsageError(f"--paper {folder}: no __init__.py there; give a folder that defines PAPER")
     if str(folder.parent) not in sys.path:
         sys.path.append(str(folder.parent))  # worker processes inherit it and find the paper by name
     module = import_module(folder.name)

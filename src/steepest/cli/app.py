@@ -30,12 +30,12 @@ app = App(
     help=HELP,
     help_format="plaintext",
     help_prologue="""\
-  steepest list                                        papers and figures
-  steepest run kunstner2024heavytailed/fig6            one figure, seconds
-  steepest run kunstner2024heavytailed --dry-run       what all would cost
-  steepest run kunstner2024heavytailed                 train, judge, draw
-  steepest run kunstner2024heavytailed/fig4 --set m=6  other sizes
-  steepest check kunstner2024heavytailed               the verdicts again""",
+  steepest list                     papers and figures by name
+  steepest run PAPER/FIGURE         one figure: train, judge, draw
+  steepest run PAPER --dry-run      what a whole paper would cost
+  steepest run PAPER                the paper, and its page
+  steepest run PAPER/FIGURE --set m=6    other sizes
+  steepest check PAPER              the verdicts again""",
     help_epilogue="Every option is an environment variable too: --store is STEEPEST_STORE.",
     version=steepest.__version__,
     config=Env("STEEPEST_", command=False, show=False),
@@ -50,17 +50,33 @@ def _named(module: ModuleType) -> Callable[..., None]:
 
 
 def _labs(targets: Sequence[str], sizes: Sizes, common: Common, *, read_only: bool = True) -> list[Lab]:
-    """Open the targets, or every paper."""
+    """Open the targets; or every paper, leaving out, with a line, those that cannot be used so."""
     from steepest.claims.lab import Lab, parse_changes
+    from steepest.cli.screen import one_line, warn
+    from steepest.errors import UsageError
 
     use_cache(common)
     changes = parse_changes(sizes.set)
-    return [
-        Lab.open(
-            target, scale=sizes.scale, changes=changes, store=common.store, read_only=read_only, paths=common.paper
-        )
-        for target in _targets(targets, common)
-    ]
+    labs, refused = [], []
+    for target in _targets(targets, common):
+        try:
+            labs.append(
+                Lab.open(
+                    target,
+                    scale=sizes.scale,
+                    changes=changes,
+                    store=common.store,
+                    read_only=read_only,
+                    paths=common.paper,
+                )
+            )
+        except UsageError as error:
+            refused.append(error)
+    if refused and (targets or not labs):
+        raise refused[0]
+    for reason in refused:
+        warn(f"left out: {one_line(reason)}")
+    return labs
 
 
 def _targets(targets: Sequence[str], common: Common) -> list[str]:
@@ -97,8 +113,8 @@ def list_(*, common: Common = COMMON) -> None:
     group=LABORATORY,
     sort_key=2,
     help_prologue="""\
-  steepest show kunstner2024heavytailed/fig4   settings, sweeps, verdicts
-  steepest show RUN                            a run, by its first digits""",
+  steepest show PAPER/FIGURE   settings, sweeps, verdicts
+  steepest show RUN            a run, by its first digits""",
 )
 def show(target: str, /, *, sizes: Sizes = SIZES, common: Common = COMMON) -> None:
     """Show a paper, a figure or a run.
@@ -127,8 +143,9 @@ def show(target: str, /, *, sizes: Sizes = SIZES, common: Common = COMMON) -> No
     group=LABORATORY,
     sort_key=3,
     help_prologue="""\
-  steepest run kunstner2024heavytailed/fig6             one figure, seconds
-  steepest run kunstner2024heavytailed --scale paper --dry-run""",
+  steepest run PAPER/FIGURE                   one figure
+  steepest run PAPER --scale quick            the main figures, minutes
+  steepest run PAPER --scale paper --dry-run  what its own sizes cost""",
 )
 def run(
     *targets: str,
@@ -194,8 +211,8 @@ def status(*targets: str, sizes: Sizes = SIZES, common: Common = COMMON) -> None
     group=LABORATORY,
     sort_key=5,
     help_prologue="""\
-  steepest check kunstner2024heavytailed   the ledger of verdicts
-  steepest check --json                    the same for a script""",
+  steepest check PAPER    the ledger of verdicts
+  steepest check --json   the same for a script""",
 )
 def check(*targets: str, sizes: Sizes = SIZES, common: Common = COMMON) -> int:
     """Print the ledger of verdicts from the stored runs.
@@ -220,8 +237,8 @@ def check(*targets: str, sizes: Sizes = SIZES, common: Common = COMMON) -> int:
     group=LABORATORY,
     sort_key=6,
     help_prologue="""\
-  steepest report kunstner2024heavytailed                    a page in the store
-  steepest report kunstner2024heavytailed --output page.html""",
+  steepest report PAPER                      a page in the store
+  steepest report PAPER --output page.html""",
 )
 def report(
     *targets: str,

@@ -7,8 +7,8 @@ from pathlib import Path
 from steepest.cli.options import COMMON, SIZES, Common, Sizes, use_cache
 
 EXAMPLES = """\
-  steepest eject kunstner2024heavytailed/fig6-gd-slow
-  steepest eject kunstner2024heavytailed/fig4-gd-rare --output gd.py"""
+  steepest eject PAPER/CLAIM
+  steepest eject CLAIM --output claim.py   where one paper has it"""
 
 
 def eject(claim: str, /, *, sizes: Sizes = SIZES, output: Path | None = None, common: Common = COMMON) -> None:

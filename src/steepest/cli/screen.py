@@ -27,6 +27,11 @@ def columns(*names: str, last: str) -> Table:
     return table
 
 
+def warn(line: str) -> None:
+    """Print a line beside the answer, on the error stream."""
+    screen(stderr=True).print(line, markup=False, soft_wrap=True)
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON."""
     print(json.dumps(value, indent=1, ensure_ascii=False))

@@ -7,10 +7,10 @@ from markupsafe import Markup
 
 
 def as_html(text: str) -> Markup:
-    """Return Markdown as HTML without its title, headings one level lower; HTML in it stays text, images are left out.
+    r"""Return Markdown as HTML without its title, headings one level lower; HTML in it stays text, images are left out.
 
-    >>> as_html("# Title\\n\\n## Scope\\n\\n<b>All</b> of `it`.")
-    Markup('<h3>Scope</h3>\\n<p>&lt;b&gt;All&lt;/b&gt; of <code>it</code>.</p>\\n')
+    >>> as_html("# Title\n\n## Scope\n\n<b>All</b> of `it`.")
+    Markup('<h3>Scope</h3>\n<p>&lt;b&gt;All&lt;/b&gt; of <code>it</code>.</p>\n')
     """
     reader = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
     tokens = reader.parse(text)
