@@ -69,7 +69,7 @@ def test_the_paper_template_runs_unchanged(cli, tmp_path, monkeypatch):
     assert ran.code == 0, ran.err
     assert list((tmp_path / "store" / "reports" / "smith2026tails" / "smoke").glob("fig1.svg"))
     rows = cli("check", "smith2026tails", "--paper", tmp_path / "smith2026tails", "--scale", "smoke", "--json").json
-    assert {row["claim"] for row in rows} == {"gd-rare", "adam-rare"}
+    assert {row["claim"] for row in rows} == {"fig1-gd-rare", "fig1-adam-rare", "fig1-gap"}
     assert not {row["verdict"] for row in rows} & {"not run"}
 
 

@@ -28,7 +28,7 @@ def papers(found: Iterable[tuple[str, Paper | UsageError]], *, as_json: bool) ->
     console = screen()
     for name, paper in found:
         if isinstance(paper, UsageError):
-            console.print(f"[bold]{escape(name)}[/]  [red]{escape(one_line(paper))}[/]\n", soft_wrap=True)
+            console.print(f"[bold]{escape(name)}[/]  [red]{escape(one_line(paper))}[/]\n")
             continue
         console.print(f"[bold]{escape(paper.key)}[/]")
         console.print(escape(f"{paper.title}\n{paper.authors}, {paper.year}, arXiv {paper.arxiv}\n"))

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any, ClassVar, NamedTuple, Protocol
 
 from pydantic import AfterValidator, Field, PrivateAttr, SerializeAsAny
 
@@ -65,6 +65,8 @@ class Grid(Component):
         exponents: the e of stage 1.
         tuned: False where the method finds its own step (line search): one rate, no edges, no stages.
     """
+
+    kind: ClassVar[str] = "Grid"
 
     exponents: Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(_ascending)]
     tuned: bool = True
