@@ -77,7 +77,7 @@ def test_a_name_that_another_paper_has_is_refused_and_harms_no_third(
 
 def test_an_unknown_paper_is_one_line_with_the_nearest() -> None:
     (problem,) = check_paper("kunstner2024heavytaild")
-    assert "did you mean kunstner2024heavytailed?" in problem
+    assert "did you mean kunstner2024heavytailed" in problem
 
 
 def test_one_figure_imports_no_other_paper_and_no_other_figure() -> None:

@@ -9,6 +9,7 @@ Names are imported when first used, so that `import steepest` is instant.
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from steepest.runs.stream import run
     from steepest.runs.sweep import Sweep, decades, untuned
 
-__version__ = "0.1.0"
 _HOMES = {
     "Method": "steepest.runs.method",
     "Store": "steepest.runs.store",
@@ -32,6 +32,8 @@ __all__ = ["Method", "Store", "Sweep", "SweepResults", "decades", "run", "untune
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return version("steepest")
     if name not in _HOMES:
         raise AttributeError(f"module 'steepest' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

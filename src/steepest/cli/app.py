@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Group, Parameter
 from cyclopts.config import Env
 
-import steepest
 from steepest.cli import compare, diagnose, eject, new, predict
 from steepest.cli.options import COMMON, SIZES, Common, Sizes, use_cache, worker_processes
 
@@ -37,7 +37,7 @@ app = App(
   steepest run PAPER/FIGURE --set m=6    other sizes
   steepest check PAPER              the verdicts again""",
     help_epilogue="Every option is an environment variable too: --store is STEEPEST_STORE.",
-    version=steepest.__version__,
+    version=version("steepest"),
     config=Env("STEEPEST_", command=False, show=False),
     suppress_keyboard_interrupt=False,
 )

@@ -7,9 +7,9 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from importlib.metadata import version
 from typing import Any
 
-import steepest
 from steepest.claims.claim import Claim
 from steepest.claims.paper import Paper, Results
 from steepest.claims.verdict import Verdict
@@ -209,7 +209,7 @@ class Script:
             row.says,
             f"Sizes: {row.setting} ({row.scale} scale). Thresholds, written before the runs: holds {signs[0]} {row.holds:g}, "
             f"fails {signs[1]} {row.fails:g}. In the ledger: {row.measured:.6g}{spread}, {row.verdict}.",
-            f"Written by steepest {steepest.__version__}, which it does not use. It exits with 1 if its number is not the "
+            f"Written by steepest {version('steepest')}, which it does not use. It exits with 1 if its number is not the "
             "ledger's.",
         ]
         text = "\n\n".join(textwrap.fill(paragraph, WIDTH - len('"""')) for paragraph in paragraphs)
