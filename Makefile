@@ -5,7 +5,7 @@ JOBS ?=
 THEORY := yadav2025signdescent kunstner2025zipf li2024signgd frei2022amplification
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run theory laptop test lint bench venv clean
+.PHONY: run theory laptop check test lint bench venv clean
 .DEFAULT_GOAL := run
 
 run: venv  ## re-measure the core paper's main figures in about five minutes; runs, figures and the page go to ./store
@@ -16,6 +16,9 @@ theory: venv  ## the four theory papers, minutes on two cores
 
 laptop: venv  ## every paper, about an hour on two cores; what `make run` trained is not trained again
 	$(BIN)/steepest run --store store $(if $(JOBS),--jobs $(JOBS))
+
+check: venv  ## the fast tests, for daily work
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not slow" tests
 
 test: $(BIN)/.integrated  ## all tests and doctests
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q
