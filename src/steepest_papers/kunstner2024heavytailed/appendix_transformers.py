@@ -9,7 +9,7 @@ from steepest.claims.drawings import learning_rates, overview
 from steepest.claims.measures import gap, least, rarest
 from steepest.claims.paper import Draw, Figure
 from steepest.runs.sweep import Plan
-from steepest_papers.kunstner2024heavytailed.language import PTB_CLASSES, RULE, SGD, SMOKE, LanguageSizes, around
+from steepest_papers.kunstner2024heavytailed.language import PTB_CLASSES, RULE, SGD, SMOKE, LanguageSizes, three_decades
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM, ADAM_M, GD, GD_M, NORM_M, SIGN_M, renamed
 
 TREEBANK: dict[str, Any] = {"norm": "post", "activation": "relu", "init": "ptb"}
@@ -25,10 +25,10 @@ def mini_batch(sizes: LanguageSizes) -> dict[str, Plan]:
     """Return the sweep of gradient descent and Adam on mini-batches, with and without momentum."""
     problem = sizes.problem(**TREEBANK, hidden=sizes.width)
     optimizers = {
-        renamed(GD, "SGD-m"): around(-1.0, sizes.width),
-        SGD: around(-1.5, sizes.width),
-        ADAM: around(-4.0, sizes.width, 1000),
-        ADAM_M: around(-3.5, sizes.width, 1000),
+        renamed(GD, "SGD-m"): three_decades(-1.0, sizes.width),
+        SGD: three_decades(-1.5, sizes.width),
+        ADAM: three_decades(-4.0, sizes.width, 1000),
+        ADAM_M: three_decades(-3.5, sizes.width, 1000),
     }
     return {"mini-batch": sizes.sweep(problem, optimizers)}
 
@@ -56,10 +56,10 @@ def full_batch(sizes: FullBatchSizes) -> dict[str, Plan]:
     """Return the sweep of four optimizers with momentum, all windows in every update."""
     problem = sizes.problem(**TREEBANK, hidden=sizes.width).changed(per_update=None)
     optimizers = {
-        GD_M: around(-1.5, sizes.width),
-        ADAM_M: around(-3.5, sizes.width, 1200),
-        NORM_M: around(-1.0, sizes.width),
-        SIGN_M: around(-5.0, sizes.width, 1200),
+        GD_M: three_decades(-1.5, sizes.width),
+        ADAM_M: three_decades(-3.5, sizes.width, 1200),
+        NORM_M: three_decades(-1.0, sizes.width),
+        SIGN_M: three_decades(-5.0, sizes.width, 1200),
     }
     return {"full-batch": sizes.sweep(problem, optimizers).changed(every=max(1, sizes.horizon // 40))}
 

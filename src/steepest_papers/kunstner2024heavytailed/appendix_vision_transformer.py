@@ -10,7 +10,7 @@ from steepest.claims.paper import Figure
 from steepest.problems.image_models import ViT
 from steepest.runs.method import Method
 from steepest.runs.sweep import Grid
-from steepest_papers.kunstner2024heavytailed.language import SGD, around
+from steepest_papers.kunstner2024heavytailed.language import SGD, three_decades
 from steepest_papers.kunstner2024heavytailed.many_classes import (
     IMAGENET_SIZES,
     RULE,
@@ -47,7 +47,7 @@ class ViTSizes(ManyClasses):
     @property
     def optimizers(self) -> dict[Method, Grid]:
         """Return the three decades around 10^-2, and around 10^-4.5 moved by 768/D."""
-        return {SGD: around(-2.0, self.width), ADAM_M: around(-4.5, self.width, GPT2_WIDTH)}
+        return {SGD: three_decades(-2.0, self.width), ADAM_M: three_decades(-4.5, self.width, GPT2_WIDTH)}
 
 
 FIGURE = Figure(

@@ -25,7 +25,7 @@ from steepest.problems.image_models import CNN
 from steepest.runs.method import Method
 from steepest.runs.sweep import Seeds, Sweep
 from steepest_papers.kunstner2024heavytailed.barcodes import BarcodedDigits
-from steepest_papers.kunstner2024heavytailed.language import around
+from steepest_papers.kunstner2024heavytailed.language import three_decades
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM, ADAM_M, GD, GD_M, NORM, NORM_M, SIGN, SIGN_M
 
 PAPER_BITS, GROUPS, ROWS = 10, 2, 25
@@ -135,7 +135,7 @@ class BarcodedSizes(Settings):
         model = CNN(channels=self.channels)
         return Sweep(
             problem=ImageClassification(data=data, model=model, per_chunk=self.per_chunk),
-            optimizers={method: around(exponent, width=1) for method, exponent in chosen.items()},
+            optimizers={method: three_decades(exponent) for method, exponent in chosen.items()},
             steps=self.horizon,
             seeds=self.seeds,
             groups=GROUPS,

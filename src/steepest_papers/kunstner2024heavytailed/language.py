@@ -130,10 +130,10 @@ def vocabulary(text: Corpus, classes: int) -> Vocabulary:
     return word_vocabulary(text, classes) if text.marked else BPE(size=classes)
 
 
-def around(exponent: float, width: int, paper_width: int | None = None) -> Grid:
+def three_decades(exponent: float, width: int = 1, paper_width: int | None = None) -> Grid:
     """Return three decades around a rate of the paper, moved by paper_width/width where a paper_width is given.
 
-    >>> around(-3.5, width=100, paper_width=1000).exponents
+    >>> three_decades(-3.5, width=100, paper_width=1000).exponents
     (-3.0, -2.0, -1.0)
     """
     moved = exponent + (math.log10(paper_width / width) if paper_width else 0.0)
@@ -177,4 +177,5 @@ GPT2 = LanguageSizes(
 def gpt_sweep(sizes: LanguageSizes, methods: Iterable[Method] = MAIN) -> Sweep:
     """Return the sweep of Figure 1's model: some optimizers around the paper's rates."""
     rates = {method: GPT_RATES[method] for method in methods}
-    return sizes.sweep(sizes.problem(), {m: around(exponent, sizes.width, at) for m, (exponent, at) in rates.items()})
+    grids = {method: three_decades(exponent, sizes.width, at) for method, (exponent, at) in rates.items()}
+    return sizes.sweep(sizes.problem(), grids)

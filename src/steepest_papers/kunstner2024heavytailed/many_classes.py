@@ -38,7 +38,7 @@ from steepest.runs.results import Best
 from steepest.runs.spec import Calculation
 from steepest.runs.sweep import Calculations, Grid, Plan, Seeds, Sweep
 from steepest_papers.kunstner2024heavytailed.example_images import image_table, show_images
-from steepest_papers.kunstner2024heavytailed.language import SGD, around
+from steepest_papers.kunstner2024heavytailed.language import SGD, three_decades
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M
 
 SHOWN = ("SGD+m", "Adam+m")
@@ -226,7 +226,7 @@ class ResNetSizes(ManyClasses):
     @property
     def optimizers(self) -> dict[Method, Grid]:
         """Return the three decades around 10^-2 and 10^-2.5, rounded up to a decade."""
-        return {SGD: around(-2.0, width=1), ADAM_M: around(-2.5, width=1)}
+        return {SGD: three_decades(-2.0), ADAM_M: three_decades(-2.5)}
 
 
 RESNET18: dict[str, Any] = {
