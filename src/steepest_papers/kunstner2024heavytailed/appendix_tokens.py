@@ -56,12 +56,12 @@ class TokenSizes(Settings):
     def tokenizers(self) -> dict[str, Vocabulary]:
         """Return the vocabularies by family and size."""
         corpus = open_corpus(self.corpus)
-        found: dict[str, Vocabulary] = {"words, all": word_vocabulary(corpus)}
+        vocabularies: dict[str, Vocabulary] = {"words, all": word_vocabulary(corpus)}
         for size in self.sizes:
-            found[f"words, {size}"] = word_vocabulary(corpus, size)
-            found[f"unigram LM, {size}"] = Unigram(size=size)
-            found[f"BPE, {size}"] = BPE(size=size)
-        return found
+            vocabularies[f"words, {size}"] = word_vocabulary(corpus, size)
+            vocabularies[f"unigram LM, {size}"] = Unigram(size=size)
+            vocabularies[f"BPE, {size}"] = BPE(size=size)
+        return vocabularies
 
 
 def plans(sizes: TokenSizes) -> dict[str, Plan]:

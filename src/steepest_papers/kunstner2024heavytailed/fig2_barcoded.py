@@ -55,8 +55,8 @@ def example_images(data: BarcodedDigits, seed: int) -> tuple[dict[str, int], dic
         items["empty bar code"] = plain + digits * data.per_class
     rows = [
         {"kind": kind, "column": j, "class": int(images.train_classes[i]), "pixels": images.train[i].flatten().tolist()}
-        for kind, found in items.items()
-        for j, i in enumerate(found)
+        for kind, chosen in items.items()
+        for j, i in enumerate(chosen)
     ]
     return {"bits": data.bits, "size": data.size}, {"images": pa.Table.from_pylist(rows)}
 
@@ -110,8 +110,8 @@ def draw_examples(results: Results) -> Drawing:
         ax.set_title(f"class {row['class']}", fontsize=8, fontweight="normal", loc="center")
         ax.set(xticks=[], yticks=[])
         if row["kind"] != "plain":
-            frame = {"fill": False, "edgecolor": "#bb5566", "linewidth": 1.2, "clip_on": False}
-            ax.add_patch(Rectangle((-0.5, -0.5), bits, 1, **frame))
+            frame = Rectangle((-0.5, -0.5), bits, 1, fill=False, edgecolor="#bb5566", linewidth=1.2, clip_on=False)
+            ax.add_patch(frame)
         if row["column"] == 0:
             ax.set_ylabel(row["kind"])
     return Drawing(figure, _pixels(rows, size, run.id))

@@ -254,11 +254,14 @@ RESNET: Mapping[str, ResNetSizes] = {
 
 def plans(sizes: ManyClasses) -> dict[str, Plan]:
     """Return the sweep on each set, `uniform` and `zipf`, and its class counts with example images of the first seed."""
-    found: dict[str, Plan] = {plan: sizes.sweep(imbalance) for plan, imbalance in SETS.items()}
-    for plan, imbalance in SETS.items():
-        images = Calculation(image_table, {"data": sizes.data(imbalance)}, seed=sizes.seeds[0])
-        found[f"{plan}-images"] = Calculations((images,))
-    return found
+    sweeps: dict[str, Plan] = {name: sizes.sweep(imbalance) for name, imbalance in SETS.items()}
+    images = {
+        f"{name}-images": Calculations(
+            (Calculation(image_table, {"data": sizes.data(imbalance)}, seed=sizes.seeds[0]),)
+        )
+        for name, imbalance in SETS.items()
+    }
+    return sweeps | images
 
 
 def claims(prefix: str, where: str, network: str) -> tuple[Claim, ...]:
