@@ -10,6 +10,7 @@ PAPER = Paper(
     authors="Frederik Kunstner, Robin Yadav, Alan Milligan, Mark Schmidt, Alberto Bietti",
     year=2024,
     arxiv="2402.19449",
+    package=__name__,
     modules={
         "fig6": "fig6_quadratic",
         "theory": "theory",
@@ -41,5 +42,4 @@ PAPER = Paper(
         "fig4-larger": "fig4_larger",
         "table1": "table1",
     },
-    package=__name__,
 )
