@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
-from steepest.claims import drawings, measures
-from steepest.claims.claim import Claim, Measured, measure
+from steepest.claims.claim import Claim, Measured, measure, placed
+from steepest.claims.drawings import curve_table, grid_of_methods, learning_rates, overall_by_case, selected, steps
 from steepest.claims.figures import canvas, line_style
+from steepest.claims.measures import final_losses, gap, run_ids
 from steepest.claims.paper import Drawing, Figure, Results
 from steepest.component import declared
 from steepest.runs.results import Undecided
@@ -101,7 +101,7 @@ def floors(results: Results) -> tuple[np.ndarray, np.ndarray, list[str]]:
     return values[:, 0], values[:, 1], [run.id for run in runs]
 
 
-@measure()
+@measure("share of H(y|x) that it causes")
 def floor_removed(results: Results) -> Measured:
     """Return 1 − H without/H with the empty bar code."""
     with_it, without, runs = floors(results)
@@ -111,85 +111,29 @@ def floor_removed(results: Results) -> Measured:
     return Measured((1 - without / with_it).tolist(), runs, evidence=evidence)
 
 
-@measure()
+@measure("H(y|x) in units of the lowest final loss of the eight optimizers")
 def floor_in_loss(results: Results) -> Measured:
     """Return H(y|x)/L(T), L(T) the smallest loss of the eight optimizers."""
     with_it, _, runs = floors(results)
-    sweep = results.sweep(LONG)
-    bests = [sweep.best(label, decisive=False) for label in sweep.labels]
-    lowest = min(bests, key=lambda best: float(measures.final_losses(best).mean()))
-    losses = measures.final_losses(lowest)
+    bests = selected(results.sweep(LONG), results.sweep(LONG).labels).values()
+    lowest = min(bests, key=lambda best: float(final_losses(best).mean()))
+    losses = final_losses(lowest)
     evidence = f"H(y|x) {with_it.mean():.2g}, {lowest.label} ends at {losses.mean():.3g}"
-    return Measured((with_it / losses).tolist(), [*runs, *measures.run_ids(lowest)], evidence=evidence)
+    return Measured((with_it / losses).tolist(), [*runs, *run_ids(lowest)], evidence=evidence)
 
 
-def draw_only(results: Results) -> Mapping[str, Drawing]:
-    """Return the loss of each optimizer, and the learning rates."""
-    sweep = results.sweep(ONLY)
-    figure, axes = canvas(1, 1, width=4.2, height=2.9)
-    drawings.overall(axes[0, 0], sweep, sweep.labels)
-    axes[0, 0].set_title("Bar-coded digits alone")
-    axes[0, 0].set_ylabel("training loss")
-    return {
-        ONLY: Drawing(figure, drawings.curve_table(sweep, sweep.labels)),
-        f"{ONLY}-rates": drawings.learning_rates(results, ONLY),
-    }
-
-
-def draw_long(results: Results) -> Mapping[str, Drawing]:
-    """Return all eight optimizers by half and overall, and the learning rates."""
-    return {
-        LONG: drawings.grid_of_methods(results, LONG),
-        f"{LONG}-overall": _with_floor(results),
-        f"{LONG}-rates": drawings.learning_rates(results, LONG),
-    }
-
-
-def _with_floor(results: Results) -> Drawing:
+def draw_floor(results: Results) -> Drawing:
     """Return the loss of all optimizers on a logarithmic axis, above the floor."""
     sweep = results.sweep(LONG)
-    bests = drawings.selected(sweep, sweep.labels)
     figure, axes = canvas(1, 1, width=5.2, height=3.2)
     ax = axes[0, 0]
-    for label, best in bests.items():
-        ax.plot(drawings.steps(best), np.median(best.curves(), axis=0), label=label, **line_style(label))
+    for label, best in selected(sweep, sweep.labels).items():
+        ax.plot(steps(best), np.median(best.curves(), axis=0), label=label, **line_style(label))
     ax.axhline(floors(results)[0].mean(), color="#999999", linestyle=":", label="floor $H(y|x)$")
     ax.set(yscale="log", xlabel="update", ylabel="training loss", title="Eight optimizers, and what no model can beat")
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
-    return Drawing(figure, drawings.curve_table(sweep, sweep.labels))
+    return Drawing(figure, curve_table(sweep, sweep.labels))
 
-
-ONLY_WHERE = "Appendix, bar-coded digits alone"
-LONG_WHERE = "Appendix, longer horizon on MNIST + bar-coded (claim inferred)"
-ONLY_CLAIMS = (
-    Claim("only-gd", learnt(ONLY, "GD+m").at_least(0.5, fails=0.15), where=ONLY_WHERE).says(
-        "GD with momentum learns the bar-coded digits where all classes are as frequent: ρ over all images"
-    ),
-    Claim("only-gap", gap_and_rest(ONLY, "GD+m", "Adam+m").at_most(0.05, fails=0.15), where=ONLY_WHERE).says(
-        "There GD ends where Adam does, both with momentum, so the images are not what is hard: |Γ|"
-    ),
-)
-LONG_CLAIMS = (
-    *(
-        Claim(
-            f"long-gap{tag}", measures.gap(LONG, f"GD{m}", f"Adam{m}").at_least(0.15, fails=0.05), where=LONG_WHERE
-        ).says(f"Adam still ends below GD, both {words}")
-        for tag, m, words in (("", "-m", "without momentum"), ("-momentum", "+m", "with momentum"))
-    ),
-    Claim(
-        "long-sign", measures.gap(LONG, "Sign+m", "Adam+m").absolute().at_most(0.1, fails=0.2), where=LONG_WHERE
-    ).says("Sign descent ends where Adam does, both with momentum"),
-    Claim("long-norm", measures.gap(LONG, "NormGD+m", "Sign+m").at_least(0.15, fails=0.05), where=LONG_WHERE).says(
-        "Normalising the gradient's length without changing its direction does not close the gap: Γ of NormGD over Sign"
-    ),
-    Claim("long-floor", floor_removed().at_least(1.0, fails=0.5), where="Data of Figure 2", kind="ours").says(
-        "Without the empty bar code, which contradicts the plain digits, the floor under the training loss is gone: "
-        "share of H(y|x) that it causes"
-    ),
-    Claim("long-floor-small", floor_in_loss().at_most(0.1, fails=0.5), where="Data of Figure 2", kind="ours").says(
-        "The floor explains little of any loss: H(y|x) in units of the lowest final loss of the eight optimizers"
-    ),
-)
 
 NO_PLAIN: dict[str, Any] = {"plain": 0}
 
@@ -203,9 +147,17 @@ ALONE = Figure(
         "paper": BarcodedSizes(**PAPER | NO_PLAIN, momentum_only=False),
     },
     plans=only,
-    claims=ONLY_CLAIMS,
-    draw=draw_only,
+    claims=(
+        Claim("only-gd", learnt(ONLY, "GD+m").at_least(0.5, fails=0.15)).says(
+            "GD with momentum learns the bar-coded digits where all classes are as frequent"
+        ),
+        Claim("only-gap", gap_and_rest(ONLY, "GD+m", "Adam+m").at_most(0.05, fails=0.15)).says(
+            "There GD ends where Adam does, both with momentum, so the images are not what is hard"
+        ),
+    ),
+    draw={ONLY: overall_by_case({"Bar-coded digits alone": ONLY}), f"{ONLY}-rates": learning_rates(ONLY)},
     rule=f"Sizes and horizon of Figure 2. {RULE}",
+    where="Appendix, bar-coded digits alone",
 )
 
 LONGER = Figure(
@@ -218,7 +170,35 @@ LONGER = Figure(
         "paper": LongSizes(**PAPER, momentum_only=False),
     },
     plans=long,
-    claims=LONG_CLAIMS,
-    draw=draw_long,
+    claims=(
+        Claim("long-gap", gap(LONG, "GD-m", "Adam-m").at_least(0.15, fails=0.05)).says(
+            "Adam still ends below GD, both without momentum"
+        ),
+        Claim("long-gap-momentum", gap(LONG, "GD+m", "Adam+m").at_least(0.15, fails=0.05)).says(
+            "Adam still ends below GD, both with momentum"
+        ),
+        Claim("long-sign", gap(LONG, "Sign+m", "Adam+m").absolute().at_most(0.1, fails=0.2)).says(
+            "Sign descent ends where Adam does, both with momentum"
+        ),
+        Claim(
+            "long-norm", gap(LONG, "NormGD+m", "Sign+m").named("Γ of NormGD over Sign").at_least(0.15, fails=0.05)
+        ).says("Normalising the gradient's length without changing its direction does not close the gap"),
+        *placed(
+            "Data of Figure 2",
+            Claim("long-floor", floor_removed().at_least(1.0, fails=0.5)).says(
+                "Without the empty bar code, which contradicts the plain digits, the floor under the training loss is gone"
+            ),
+            Claim("long-floor-small", floor_in_loss().at_most(0.1, fails=0.5)).says(
+                "The floor explains little of any loss"
+            ),
+            kind="ours",
+        ),
+    ),
+    draw={
+        LONG: grid_of_methods(LONG),
+        f"{LONG}-overall": draw_floor,
+        f"{LONG}-rates": learning_rates(LONG),
+    },
     rule=f"{RULE} Here the paper shows T = 400 instead of 300.",
+    where="Appendix, longer horizon on MNIST + bar-coded (claim inferred)",
 )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.paper import Figure
 from steepest.runs.sweep import Plan
 from steepest_papers.kunstner2024heavytailed import reweighting
 from steepest_papers.kunstner2024heavytailed.barcoded import PAPER, RATES, RULE, SMOKE, BarcodedSizes
@@ -19,11 +17,6 @@ def plans(sizes: BarcodedSizes) -> dict[str, Plan]:
     return reweighting.plans(PREFIX, sweep, unweighted_only=(ADAM_M,))
 
 
-def draw(results: Results) -> Mapping[str, Drawing]:
-    """Return unweighted loss and loss by half under each weighting."""
-    return {"reweighting-digits": reweighting.draw(results, PREFIX, "GD+m", ("Adam+m",))}
-
-
 FIGURE = Figure(
     id="reweighting-digits",
     title="Convolutional network on MNIST with bar-coded rare classes, reweighted losses",
@@ -34,6 +27,6 @@ FIGURE = Figure(
     scales={"smoke": BarcodedSizes(**SMOKE), "laptop": BarcodedSizes(bits=5), "paper": BarcodedSizes(**PAPER)},
     plans=plans,
     claims=reweighting.claims(PREFIX, "Appendix, reweighted losses, digits", "GD+m", safer_over=("GD+m",)),
-    draw=draw,
+    draw={"reweighting-digits": reweighting.draw(PREFIX, "GD+m", ("Adam+m",))},
     rule=f"{RULE} Grids start from those without weights. Rates are selected by the weighted loss, as in the paper.",
 )

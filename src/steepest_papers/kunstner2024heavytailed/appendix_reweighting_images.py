@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.paper import Figure
 from steepest.runs.sweep import Plan
-from steepest_papers.kunstner2024heavytailed import fig3_many_classes, reweighting
-from steepest_papers.kunstner2024heavytailed.many_classes import RULE, ManyClasses
+from steepest_papers.kunstner2024heavytailed import reweighting
+from steepest_papers.kunstner2024heavytailed.many_classes import RESNET, RULE, ManyClasses
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M
 
 PREFIX = "rew-images"
@@ -18,11 +16,6 @@ def plans(sizes: ManyClasses) -> dict[str, Plan]:
     return reweighting.plans(PREFIX, sizes.sweep("zipf"), unweighted_only=(ADAM_M,))
 
 
-def draw(results: Results) -> Mapping[str, Drawing]:
-    """Return unweighted loss and loss by group under each weighting."""
-    return {"reweighting-images": reweighting.draw(results, PREFIX, "SGD+m", ("Adam+m",))}
-
-
 FIGURE = Figure(
     id="reweighting-images",
     title="ResNet on heavy-tailed images, reweighted losses",
@@ -30,9 +23,9 @@ FIGURE = Figure(
         "Weighting rare classes up helps SGD on images too, judged by the unweighted loss: 1/√π_k does, 1/π_k not always. The "
         "paper shows it on MNIST with barcoded classes and on heavy-tailed ImageNet."
     ),
-    scales=fig3_many_classes.FIGURE.scales,
+    scales=RESNET,
     plans=plans,
     claims=reweighting.claims(PREFIX, "Appendix, reweighted losses, images", "SGD+m", safer_over=("SGD+m",)),
-    draw=draw,
+    draw={"reweighting-images": reweighting.draw(PREFIX, "SGD+m", ("Adam+m",))},
     rule=f"{RULE} Grids start from those without weights. Rates are selected by the weighted loss, as in the paper.",
 )

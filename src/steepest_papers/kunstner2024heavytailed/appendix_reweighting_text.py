@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.paper import Figure
 from steepest.runs.sweep import Plan
 from steepest_papers.kunstner2024heavytailed import reweighting
-from steepest_papers.kunstner2024heavytailed.fig1_language_model import FIGURE as FIG1
-from steepest_papers.kunstner2024heavytailed.fig1_language_model import GROUPS, MAIN, SGD, grids
-from steepest_papers.kunstner2024heavytailed.language import RULE, LanguageSizes
+from steepest_papers.kunstner2024heavytailed.language import GPT2, LAPTOP, RULE, SMOKE, LanguageSizes, gpt_sweep
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M
 
 PREFIX = "rew-text"
@@ -17,14 +13,7 @@ PREFIX = "rew-text"
 
 def plans(sizes: LanguageSizes) -> dict[str, Plan]:
     """Return SGD with momentum under each weighting; the runs without weights, and Adam's, are also `fig1-classes`'."""
-    started = grids(sizes)
-    sweep = sizes.sweep(sizes.problem(), {method: started[method] for method in MAIN}, groups=GROUPS)
-    return reweighting.plans(PREFIX, sweep, unweighted_only=(ADAM_M,))
-
-
-def draw(results: Results) -> Mapping[str, Drawing]:
-    """Return unweighted loss and loss by group under each weighting."""
-    return {"reweighting-text": reweighting.draw(results, PREFIX, "SGD+m", ("Adam+m",))}
+    return reweighting.plans(PREFIX, gpt_sweep(sizes), unweighted_only=(ADAM_M,))
 
 
 FIGURE = Figure(
@@ -35,13 +24,13 @@ FIGURE = Figure(
         "in the unweighted loss, with 1/π_k not always."
     ),
     scales={
-        "smoke": FIG1.scales["smoke"],
-        "laptop": FIG1.scales["laptop"].changed(classes=640),  # 1,024 would take three minutes of the hour
-        "medium": FIG1.scales["laptop"],
-        "paper": FIG1.scales["paper"],
+        "smoke": SMOKE,
+        "laptop": LAPTOP.changed(classes=640),  # 1,024 would take three minutes of the hour
+        "medium": LAPTOP,
+        "paper": GPT2,
     },
     plans=plans,
-    claims=reweighting.claims(PREFIX, "Appendix, reweighted losses, text", SGD.label, safer_over=(SGD.label,)),
-    draw=draw,
+    claims=reweighting.claims(PREFIX, "Appendix, reweighted losses, text", "SGD+m", safer_over=("SGD+m",)),
+    draw={"reweighting-text": reweighting.draw(PREFIX, "SGD+m", ("Adam+m",))},
     rule=f"{RULE} Grids start from those without weights. Rates are selected by the weighted loss, as in the paper.",
 )

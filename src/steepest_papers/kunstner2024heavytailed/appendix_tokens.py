@@ -17,9 +17,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from steepest.claims.claim import Claim, Measured, interval, measure
+from steepest.claims.claim import Claim, Measured, measure
+from steepest.claims.drawings import with_run
 from steepest.claims.figures import canvas
 from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.verdict import interval
 from steepest.component import declared
 from steepest.data.corpora import open_corpus
 from steepest.data.corpus import Corpus
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 GROUPS = 10
 FAMILIES = ("words", "unigram LM", "BPE")
 Numbers = dict[str, float]
-Number = Callable[[Mapping[str, np.ndarray]], np.ndarray]
 
 
 class TokenSizes(Settings):
@@ -55,12 +56,12 @@ class TokenSizes(Settings):
     def tokenizers(self) -> dict[str, Vocabulary]:
         """Return the vocabularies by family and size."""
         corpus = open_corpus(self.corpus)
-        found: dict[str, Vocabulary] = {"words, all": word_vocabulary(corpus)}
+        vocabularies: dict[str, Vocabulary] = {"words, all": word_vocabulary(corpus)}
         for size in self.sizes:
-            found[f"words, {size}"] = word_vocabulary(corpus, size)
-            found[f"unigram LM, {size}"] = Unigram(size=size)
-            found[f"BPE, {size}"] = BPE(size=size)
-        return found
+            vocabularies[f"words, {size}"] = word_vocabulary(corpus, size)
+            vocabularies[f"unigram LM, {size}"] = Unigram(size=size)
+            vocabularies[f"BPE, {size}"] = BPE(size=size)
+        return vocabularies
 
 
 def plans(sizes: TokenSizes) -> dict[str, Plan]:
@@ -135,51 +136,29 @@ def pseudo_values(whole: float, without: np.ndarray) -> np.ndarray:
 
 
 @measure()
-def worst(results: Results, name: str, number: Number) -> Measured:
-    """Return the measure of the tokenizer where `number`, of the values of `name` by tokenizer, is worst."""
-    runs = dict(zip(results.settings.tokenizers(), results.calculations("tokens"), strict=True))
-    whole = {label: np.array(run.facts[name]) for label, run in runs.items()}
-    without = {label: run.column(name, "without") for label, run in runs.items()}
-    values = pseudo_values(float(number(whole)), number(without))
-    evidence = "; ".join(f"{label} {float(value):.3g}" for label, value in whole.items())
+def worst(results: Results, name: str, of: Callable[..., Any]) -> Measured:
+    """Return the number `name` of the tokenizer where it is worst: `of` is a maximum or a minimum along an axis."""
+    runs = by_tokenizer(results)
+    whole = np.array([run.facts[name] for run in runs.values()])
+    without = np.stack([run.column(name, "without") for run in runs.values()])
+    values = pseudo_values(float(of(whole, axis=0)), of(without, axis=0))
+    evidence = "; ".join(f"{label} {value:.3g}" for label, value in zip(runs, whole, strict=True))
     return Measured(values.tolist(), [run.id for run in runs.values()], evidence=evidence)
 
 
-def largest_deviation(by_tokenizer: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return max |a − 1| over the tokenizers."""
-    return np.asarray(np.abs(np.stack(list(by_tokenizer.values())) - 1).max(axis=0))
+def by_tokenizer(results: Results) -> dict[str, Run]:
+    """Return the runs by family and size of the tokenizer."""
+    return dict(zip(results.settings.tokenizers(), results.calculations("tokens"), strict=True))
 
 
-def largest(by_tokenizer: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return the maximum over the tokenizers."""
-    return np.asarray(np.stack(list(by_tokenizer.values())).max(axis=0))
+def largest_deviation(a: np.ndarray, axis: int) -> np.ndarray:
+    """Return max |a − 1| along an axis."""
+    return np.asarray(np.abs(a - 1).max(axis))
 
 
-def smallest(by_tokenizer: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return the minimum over the tokenizers."""
-    return np.asarray(np.stack(list(by_tokenizer.values())).min(axis=0))
-
-
-# A law 1/k over 1,000 classes gives 0.09 to the rarer half and 0.5 of the classes to the rarest tenth; equal
-# frequencies give 0.5 and 0.1.
-CLAIMS = (
-    Claim("tokens-exponent", worst("exponent", largest_deviation).at_most(0.3, fails=0.6)).says(
-        "Counts fall as a power of the rank near −1 for every tokenizer: largest |a − 1|"
-    ),
-    Claim("tokens-rare-half", worst("rarer_half", largest).at_most(0.15, fails=0.3)).says(
-        "The rarer half of the classes holds few of the tokens, whatever the tokenizer: largest share"
-    ),
-    Claim(
-        "tokens-rare-tenth",
-        worst("rarest_tenth", smallest).at_least(0.3, fails=0.15),
-        where="Appendix, frequency statistics",
-    ).says("A tenth of the tokens is spread over a large part of the classes, whatever the tokenizer: smallest part"),
-)
-
-
-def draw(results: Results) -> Mapping[str, Drawing]:
+def draw(results: Results) -> Drawing:
     """Return counts by rank above, classes per frequency group below, one column per family of tokenizers."""
-    runs = dict(zip(results.settings.tokenizers(), results.calculations("tokens"), strict=True))
+    runs = by_tokenizer(results)
     figure, axes = canvas(2, len(FAMILIES), width=3.3, height=2.7, sharey="row")
     for (above, below), family in zip(axes.T, FAMILIES, strict=True):
         mine = {label: run for label, run in runs.items() if label.startswith(family)}
@@ -189,21 +168,16 @@ def draw(results: Results) -> Mapping[str, Drawing]:
     axes[0, 0].set_ylabel("share of the tokens")
     axes[1, 0].set_ylabel("classes in the group")
     tables = [_named(label, run, name) for label, run in runs.items() for name in ("ranks", "groups", "without")]
-    return {"tokens": Drawing(figure, pa.concat_tables(tables, promote_options="default"))}
-
-
-def _shades(count: int) -> list[Any]:
-    import matplotlib as mpl
-
-    return [mpl.colormaps["viridis"](x) for x in np.linspace(0.8, 0.0, count)]
+    return Drawing(figure, pa.concat_tables(tables, promote_options="default"))
 
 
 def _ordered(runs: Mapping[str, Run]) -> list[tuple[str, Run, Any]]:
     """Return (size, run, colour), small vocabularies first and light."""
+    import matplotlib as mpl
+
     ranked = sorted(runs.items(), key=lambda item: item[1].facts["classes"])
-    return [
-        (label.partition(", ")[2], run, shade) for (label, run), shade in zip(ranked, _shades(len(ranked)), strict=True)
-    ]
+    shades = mpl.colormaps["viridis"](np.linspace(0.8, 0.0, len(ranked)))
+    return [(label.partition(", ")[2], run, shade) for (label, run), shade in zip(ranked, shades, strict=True)]
 
 
 def _counts(ax: Axes, runs: Mapping[str, Run]) -> None:
@@ -230,8 +204,8 @@ def _groups(ax: Axes, runs: Mapping[str, Run]) -> None:
 
 def _named(label: str, run: Run, name: str) -> pa.Table:
     """Return a table of a run with the columns `run`, `tokenizer` and `table`."""
-    table = run.table(name)
-    for column, value in (("run", run.id), ("tokenizer", label), ("table", name)):
+    table = with_run(run.table(name), run)
+    for column, value in (("tokenizer", label), ("table", name)):
         table = table.append_column(column, pa.array([value] * len(table)))
     return table
 
@@ -249,8 +223,22 @@ FIGURE = Figure(
         "paper": TokenSizes(sizes=(4_000,), corpus="wikitext-2"),
     },
     plans=plans,
-    claims=CLAIMS,
-    draw=draw,
+    # A law 1/k over 1,000 classes gives 0.09 to the rarer half and 0.5 of the classes to the rarest tenth; equal
+    # frequencies give 0.5 and 0.1.
+    claims=(
+        Claim(
+            "tokens-exponent", worst("exponent", largest_deviation).named("largest |a − 1|").at_most(0.3, fails=0.6)
+        ).says("Counts fall as a power of the rank near −1 for every tokenizer"),
+        Claim("tokens-rare-half", worst("rarer_half", np.max).named("largest share").at_most(0.15, fails=0.3)).says(
+            "The rarer half of the classes holds few of the tokens, whatever the tokenizer"
+        ),
+        Claim(
+            "tokens-rare-tenth",
+            worst("rarest_tenth", np.min).named("smallest part").at_least(0.3, fails=0.15),
+            where="Appendix, frequency statistics",
+        ).says("A tenth of the tokens is spread over a large part of the classes, whatever the tokenizer"),
+    ),
+    draw={"tokens": draw},
     rule=(
         "Vocabularies of a quarter, once and four times the paper's 4,000 on the lead sections of English Wikipedia articles. "
         "A limited vocabulary of words has the class <unk>, which counts like any other."

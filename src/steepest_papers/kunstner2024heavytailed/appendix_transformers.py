@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from steepest.claims import drawings, measures
 from steepest.claims.claim import Claim
-from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.drawings import learning_rates, overview
+from steepest.claims.measures import gap, least, rarest
+from steepest.claims.paper import Draw, Figure
 from steepest.runs.sweep import Plan
-from steepest_papers.kunstner2024heavytailed.language import PTB_CLASSES, RULE, LanguageSizes, around
+from steepest_papers.kunstner2024heavytailed.language import PTB_CLASSES, RULE, SGD, SMOKE, LanguageSizes, three_decades
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM, ADAM_M, GD, GD_M, NORM_M, SIGN_M, renamed
 
 TREEBANK: dict[str, Any] = {"norm": "post", "activation": "relu", "init": "ptb"}
@@ -25,10 +25,10 @@ def mini_batch(sizes: LanguageSizes) -> dict[str, Plan]:
     """Return the sweep of gradient descent and Adam on mini-batches, with and without momentum."""
     problem = sizes.problem(**TREEBANK, hidden=sizes.width)
     optimizers = {
-        renamed(GD, "SGD-m"): around(-1.0, sizes.width),
-        renamed(GD_M, "SGD+m"): around(-1.5, sizes.width),
-        ADAM: around(-4.0, sizes.width, 1000),
-        ADAM_M: around(-3.5, sizes.width, 1000),
+        renamed(GD, "SGD-m"): three_decades(-1.0, sizes.width),
+        SGD: three_decades(-1.5, sizes.width),
+        ADAM: three_decades(-4.0, sizes.width, 1000),
+        ADAM_M: three_decades(-3.5, sizes.width, 1000),
     }
     return {"mini-batch": sizes.sweep(problem, optimizers)}
 
@@ -56,35 +56,32 @@ def full_batch(sizes: FullBatchSizes) -> dict[str, Plan]:
     """Return the sweep of four optimizers with momentum, all windows in every update."""
     problem = sizes.problem(**TREEBANK, hidden=sizes.width).changed(per_update=None)
     optimizers = {
-        GD_M: around(-1.5, sizes.width),
-        ADAM_M: around(-3.5, sizes.width, 1200),
-        NORM_M: around(-1.0, sizes.width),
-        SIGN_M: around(-5.0, sizes.width, 1200),
+        GD_M: three_decades(-1.5, sizes.width),
+        ADAM_M: three_decades(-3.5, sizes.width, 1200),
+        NORM_M: three_decades(-1.0, sizes.width),
+        SIGN_M: three_decades(-5.0, sizes.width, 1200),
     }
     return {"full-batch": sizes.sweep(problem, optimizers).changed(every=max(1, sizes.horizon // 40))}
 
 
-def drawer(plan: str, shown: tuple[str, ...], title: str) -> Callable[[Results], Mapping[str, Drawing]]:
-    """Return the drawing of a plan: overall loss with loss by group, and learning rates."""
-    return lambda results: {
-        plan: drawings.overview(results, plan, shown, title=title),
-        f"{plan}-rates": drawings.learning_rates(results, plan),
-    }
-
-
-def claims(prefix: str, plan: str, where: str, sgd: str) -> tuple[Claim, ...]:
+def claims(prefix: str, plan: str, sgd: str) -> tuple[Claim, ...]:
     """Return the claims of Figure 1 for another transformer; `sgd` is the name of gradient descent without momentum tag."""
     return (
-        Claim(f"{prefix}-gap", measures.gap(plan, f"{sgd}+m", "Adam+m").at_least(0.15, fails=0.05), where=where).says(
+        Claim(f"{prefix}-gap", gap(plan, f"{sgd}+m", "Adam+m").at_least(0.15, fails=0.05)).says(
             f"Adam ends below {sgd}, both with momentum"
         ),
-        Claim(f"{prefix}-rare", measures.rarest(plan, f"{sgd}+m").at_most(0.15, fails=0.5), where=where).says(
+        Claim(f"{prefix}-rare", rarest(plan, f"{sgd}+m").at_most(0.15, fails=0.5)).says(
             f"{sgd} with momentum makes little progress on the rarest tenth"
         ),
-        Claim(f"{prefix}-adam-all", measures.least(plan, "Adam+m").at_least(0.3, fails=0.1), where=where).says(
+        Claim(f"{prefix}-adam-all", least(plan, "Adam+m").at_least(0.3, fails=0.1)).says(
             "Adam with momentum makes progress on every group"
         ),
     )
+
+
+def drawings(plan: str, shown: tuple[str, ...], title: str) -> dict[str, Draw]:
+    """Return the drawings of a plan: overall loss with loss by group, and learning rates."""
+    return {plan: overview(plan, shown, title=title), f"{plan}-rates": learning_rates(plan)}
 
 
 MINI_BATCH = Figure(
@@ -92,7 +89,7 @@ MINI_BATCH = Figure(
     title="Two-layer transformer, mini-batches",
     statement="A small transformer on a small corpus shows what GPT-2 shows: SGD is slow on rare tokens, Adam is not.",
     scales={
-        "smoke": LanguageSizes(classes=300, width=8, depth=2, heads=2, windows=60, per_update=20, steps=6, held_out=10),
+        "smoke": SMOKE.changed(depth=2),
         "laptop": LanguageSizes(classes=1024, width=64, depth=2, heads=4, length=35),
         "paper": LanguageSizes(
             classes=9_900,
@@ -109,15 +106,14 @@ MINI_BATCH = Figure(
     },
     plans=mini_batch,
     claims=(
-        *claims("ptb", "mini-batch", "Appendix, Penn Treebank", "SGD"),
-        Claim(
-            "ptb-gap-plain",
-            measures.gap("mini-batch", "SGD-m", "Adam-m").at_least(0.15, fails=0.05),
-            where="Appendix, Penn Treebank",
-        ).says("Adam ends below SGD, both without momentum"),
+        *claims("ptb", "mini-batch", "SGD"),
+        Claim("ptb-gap-plain", gap("mini-batch", "SGD-m", "Adam-m").at_least(0.15, fails=0.05)).says(
+            "Adam ends below SGD, both without momentum"
+        ),
     ),
-    draw=drawer("mini-batch", ("SGD-m", "SGD+m", "Adam-m", "Adam+m"), "Two layers, overall"),
+    draw=drawings("mini-batch", ("SGD-m", "SGD+m", "Adam-m", "Adam+m"), "Two layers, overall"),
     rule=TEXT + RULE,
+    where="Appendix, Penn Treebank",
 )
 
 FULL_BATCH = Figure(
@@ -141,14 +137,13 @@ FULL_BATCH = Figure(
     },
     plans=full_batch,
     claims=(
-        *claims("deterministic", "full-batch", "Appendix, full batch", "GD"),
-        Claim(
-            "deterministic-sign",
-            measures.gap("full-batch", "Sign+m", "Adam+m").absolute().at_most(0.1, fails=0.2),
-            where="Appendix, full batch",
-        ).says("Sign descent ends where Adam does, both with momentum"),
+        *claims("deterministic", "full-batch", "GD"),
+        Claim("deterministic-sign", gap("full-batch", "Sign+m", "Adam+m").absolute().at_most(0.1, fails=0.2)).says(
+            "Sign descent ends where Adam does, both with momentum"
+        ),
     ),
-    draw=drawer("full-batch", ("GD+m", "NormGD+m", "Sign+m", "Adam+m"), "Full batch, overall"),
+    draw=drawings("full-batch", ("GD+m", "NormGD+m", "Sign+m", "Adam+m"), "Full batch, overall"),
     rule=TEXT
     + "n = 70 000 c/9900 tokens, T = 1000 c/9900 updates: TinyPTB's tokens per class and the horizon of Figure 5.",
+    where="Appendix, full batch",
 )

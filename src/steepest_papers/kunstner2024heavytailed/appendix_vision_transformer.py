@@ -10,17 +10,15 @@ from steepest.claims.paper import Figure
 from steepest.problems.image_models import ViT
 from steepest.runs.method import Method
 from steepest.runs.sweep import Grid
-from steepest_papers.kunstner2024heavytailed.fig3_many_classes import TITLES
-from steepest_papers.kunstner2024heavytailed.language import around
+from steepest_papers.kunstner2024heavytailed.language import SGD, three_decades
 from steepest_papers.kunstner2024heavytailed.many_classes import (
     IMAGENET_SIZES,
     RULE,
-    SGD,
     ManyClasses,
+    claims,
+    drawings,
     plans,
 )
-from steepest_papers.kunstner2024heavytailed.many_classes_claims import claims
-from steepest_papers.kunstner2024heavytailed.many_classes_drawing import drawer
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M
 
 GPT2_WIDTH = 768
@@ -49,7 +47,7 @@ class ViTSizes(ManyClasses):
     @property
     def optimizers(self) -> dict[Method, Grid]:
         """Return the three decades around 10^-2, and around 10^-4.5 moved by 768/D."""
-        return {SGD: around(-2.0, self.width), ADAM_M: around(-4.5, self.width, GPT2_WIDTH)}
+        return {SGD: three_decades(-2.0, self.width), ADAM_M: three_decades(-4.5, self.width, GPT2_WIDTH)}
 
 
 FIGURE = Figure(
@@ -65,6 +63,6 @@ FIGURE = Figure(
     },
     plans=plans,
     claims=claims("vit", "Appendix, vision transformers", "Vision transformer"),
-    draw=drawer("vit", TITLES),
+    draw=drawings("vit"),
     rule=f"{RULE} Adam's move by 1/width, as in Figure 1. At the paper's scale the model is ViT-S/16, which is assumed.",
 )

@@ -11,20 +11,21 @@ their share of 1/20 and need the paper's T = 300 at any b; rare classes meet as 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from steepest.claims import measures
-from steepest.claims.claim import Measured
+from steepest.claims.claim import Measured, measure
+from steepest.claims.measures import final_losses, gap, run_ids
 from steepest.claims.paper import Results, Settings
 from steepest.data.digits import MOST_PER_CLASS, Digits, DigitSet, pool_sizes
 from steepest.problems import ImageClassification
 from steepest.problems.image_models import CNN
 from steepest.runs.method import Method
-from steepest.runs.sweep import Grid, Seeds, Sweep
+from steepest.runs.sweep import Seeds, Sweep
 from steepest_papers.kunstner2024heavytailed.barcodes import BarcodedDigits
-from steepest_papers.kunstner2024heavytailed.language import around
+from steepest_papers.kunstner2024heavytailed.language import three_decades
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM, ADAM_M, GD, GD_M, NORM, NORM_M, SIGN, SIGN_M
 
 PAPER_BITS, GROUPS, ROWS = 10, 2, 25
@@ -129,11 +130,12 @@ class BarcodedSizes(Settings):
         return Digits(source=self.source, size=self.size, per_class=each)
 
     def sweep(self, data: DigitSet, rates: Mapping[Method, float]) -> Sweep:
-        """Return the sweep of some optimizers on a set of digits, around their rates."""
+        """Return the sweep of some optimizers on a set of digits, three decades around their rates."""
+        chosen = {m: exponent for m, exponent in rates.items() if not self.momentum_only or m.label.endswith("+m")}
         model = CNN(channels=self.channels)
         return Sweep(
             problem=ImageClassification(data=data, model=model, per_chunk=self.per_chunk),
-            optimizers={method: three_decades(exponent) for method, exponent in self.chosen(rates).items()},
+            optimizers={method: three_decades(exponent) for method, exponent in chosen.items()},
             steps=self.horizon,
             seeds=self.seeds,
             groups=GROUPS,
@@ -142,42 +144,22 @@ class BarcodedSizes(Settings):
             device=self.device,
         )
 
-    def chosen(self, rates: Mapping[Method, float]) -> dict[Method, float]:
-        """Return the methods that are run."""
-        return {m: exponent for m, exponent in rates.items() if not self.momentum_only or m.label.endswith("+m")}
+
+@measure("ρ over all images")
+def learnt(results: Results, plan: str, label: str) -> Measured:
+    """Return ρ = 1 − L(T)/L(0) over all images."""
+    best = results.sweep(plan).best(label)
+    initial, final = best.curves()[:, 0], final_losses(best)
+    evidence = f"{label} at 10^{best.exponent:g}: {initial.mean():.3g} to {final.mean():.3g}"
+    return Measured((1 - final / initial).tolist(), run_ids(best), evidence=evidence)
 
 
-def three_decades(exponent: float) -> Grid:
-    """Return three decades around a rate of the paper.
-
-    >>> three_decades(-2.5).exponents
-    (-3.0, -2.0, -1.0)
-    """
-    return around(exponent, width=1)
-
-
-def learnt(plan: str, label: str) -> measures.Measure:
-    """Return the measure ρ = 1 − L(T)/L(0) over all images."""
-
-    def measure(results: Results) -> Measured:
-        best = results.sweep(plan).best(label)
-        curves = best.curves()
-        evidence = f"{label} at 10^{best.exponent:g}: {curves[:, 0].mean():.3g} to {curves[:, -1].mean():.3g}"
-        return Measured((1 - curves[:, -1] / curves[:, 0]).tolist(), measures.run_ids(best), evidence=evidence)
-
-    return measure
-
-
-def gap_and_rest(plan: str, worse: str, better: str) -> measures.Measure:
+@measure("|Γ|")
+def gap_and_rest(results: Results, plan: str, worse: str, better: str) -> Measured:
     """Return |Γ|, with the share of the initial loss that each has left as evidence: below 5 % both, none could differ."""
-    gap = measures.gap(plan, worse, better, absolute=True)
-
-    def measure(results: Results) -> Measured:
-        found = gap(results)
-        rest = {label: 1 - min(learnt(plan, label)(results).values) for label in (worse, better)}
-        told = ", ".join(f"{label} {share:.1%}" for label, share in rest.items())
-        solved = "; both below 5 %, so solved by both" if max(rest.values()) < 0.05 else ""
-        evidence = f"{found.evidence}; left of the initial loss, worst seed: {told}{solved}"
-        return Measured(found.values, found.runs, evidence=evidence)
-
-    return measure
+    distance = gap(plan, worse, better).absolute()(results)
+    rest = {label: 1 - min(learnt(plan, label)(results).values) for label in (worse, better)}
+    left = ", ".join(f"{label} {share:.1%}" for label, share in rest.items())
+    solved = "; both below 5 %, so solved by both" if max(rest.values()) < 0.05 else ""
+    evidence = f"{distance.evidence}; left of the initial loss, worst seed: {left}{solved}"
+    return replace(distance, evidence=evidence)

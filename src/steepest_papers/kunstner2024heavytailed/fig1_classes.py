@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
-from steepest.claims import measures
-from steepest.claims.claim import Claim, Measured
+from steepest.claims.claim import Claim, Measure, Measured, measure
 from steepest.claims.figures import canvas, group_colours, line_style, plot_band, table
+from steepest.claims.measures import difference, gap, rarest
 from steepest.claims.paper import Drawing, Figure, Results, Settings
 from steepest.measure.progress import group_progress
 from steepest.runs.sweep import Plan, Seeds
-from steepest_papers.kunstner2024heavytailed.fig1_language_model import GROUPS, MAIN, grids
-from steepest_papers.kunstner2024heavytailed.language import RULE, LanguageSizes
+from steepest_papers.kunstner2024heavytailed.language import GROUPS, RULE, LanguageSizes, gpt_sweep
 
-SIZE = Annotated[int, Field(gt=256, le=1_000_000)]
+Size = Annotated[int, Field(gt=256, le=1_000_000)]
 
 
 class ClassesSizes(Settings):
@@ -33,7 +32,7 @@ class ClassesSizes(Settings):
         device: `cpu`, or a GPU as torch names it.
     """
 
-    classes: Annotated[tuple[SIZE, ...], Field(min_length=3)]
+    classes: Annotated[tuple[Size, ...], Field(min_length=3)]
     width: Annotated[int, Field(ge=2, multiple_of=2)] = 64
     steps: Annotated[int, Field(ge=1)] | None = None
     windows: Annotated[int, Field(ge=1)] | None = None
@@ -46,63 +45,41 @@ class ClassesSizes(Settings):
         sizes = " ".join(f"{c:,}" for c in self.classes)
         return f"{self.corpus}, c={sizes}, 1 block of width {self.width}, seeds {' '.join(map(str, self.seeds))}"
 
-    def each(self) -> dict[str, LanguageSizes]:
-        """Return the sizes of every language model by the name of its plan."""
-        shared: dict[str, Any] = dict(self) | {"depth": 1, "heads": 2}
-        return {f"c={c}": LanguageSizes(**(shared | {"classes": c})) for c in self.classes}
-
 
 def plans(sizes: ClassesSizes) -> dict[str, Plan]:
     """Return one sweep of SGD and Adam for each vocabulary; the runs of Figure 1's size are its own."""
-    made: dict[str, Plan] = {}
-    for name, one in sizes.each().items():
-        started = grids(one)
-        made[name] = one.sweep(one.problem(), {method: started[method] for method in MAIN}, groups=GROUPS)
-    return made
+    shared: dict[str, Any] = dict(sizes) | {"depth": 1, "heads": 2}
+    return {f"c={c}": gpt_sweep(LanguageSizes(**shared | {"classes": c})) for c in sizes.classes}
 
 
-def rare_difference(results: Results, name: str) -> np.ndarray:
-    """Return ρ_10 of Adam minus ρ_10 of SGD for every seed."""
-    sgd, adam = (results.sweep(name).best(label) for label in ("SGD+m", "Adam+m"))
-    return np.asarray(group_progress(adam.curves("group"))[:, -1] - group_progress(sgd.curves("group"))[:, -1])
+@measure()
+def growth(results: Results, quantity: Callable[[str], Measure]) -> Measured:
+    """Return the slope on log₂ c of a quantity that each plan has, seed by seed."""
+    measured = [quantity(plan)(results) for plan in results.plans]
+    values = np.array([one.values for one in measured])
+    slopes = np.polyfit(np.log2(results.settings.classes), values, 1)[0]
+    evidence = ", ".join(f"{row.mean():.3f} at {plan}" for row, plan in zip(values, results.plans, strict=True))
+    return Measured(slopes.tolist(), [run for one in measured for run in one.runs], evidence=evidence)
 
 
-def gap(results: Results, name: str) -> np.ndarray:
-    """Return Γ for every seed."""
-    return measures.gaps(*(results.sweep(name).best(label) for label in ("SGD+m", "Adam+m")))
+def lead(plan: str) -> Measure:
+    """Return ρ_10 of Adam minus ρ_10 of SGD."""
+    return difference(rarest(plan, "Adam+m"), rarest(plan, "SGD+m"))
 
 
-def growth(quantity: Any) -> measures.Measure:
-    """Return the measure: slope of a quantity on log₂ c, seed by seed."""
-
-    def measure(results: Results) -> Measured:
-        values = np.array([quantity(results, name) for name in results.plans])
-        slopes = np.polyfit(np.log2(results.settings.classes), values, 1)[0]
-        runs = [
-            run
-            for name in results.plans
-            for label in ("SGD+m", "Adam+m")
-            for run in results.sweep(name).best(label).runs
-        ]
-        told = ", ".join(f"{v.mean():.3f} at {name}" for v, name in zip(values, results.plans, strict=True))
-        return Measured(slopes.tolist(), [run.id for run in runs], evidence=told)
-
-    return measure
-
-
-def draw(results: Results) -> Mapping[str, Drawing]:
+def draw(results: Results) -> Drawing:
     """Return final loss, and progress by group, against the number of classes."""
     figure, axes = canvas(1, 3, width=3.0)
     rows: list[dict[str, Any]] = []
     for label, ax in zip(("SGD+m", "Adam+m"), axes[0, 1:], strict=True):
-        bests = [results.sweep(name).best(label, decisive=False) for name in results.plans]
+        bests = [results.sweep(plan).best(label, decisive=False) for plan in results.plans]
         ends = np.stack([best.curves()[:, -1] / best.curves()[:, 0] for best in bests], axis=1)
         rho = np.stack([group_progress(best.curves("group")) for best in bests], axis=1)  # seeds, sizes, groups
         c = np.asarray(results.settings.classes)
         plot_band(axes[0, 0], c, ends, label=label, marker="o", markersize=4, **line_style(label))
         for g, colour in enumerate(group_colours(GROUPS)):
-            told = "most frequent" if g == 0 else "rarest" if g == GROUPS - 1 else f"_group {g + 1}"
-            plot_band(ax, c, rho[:, :, g], label=told, marker="o", markersize=3, color=colour)
+            name = "most frequent" if g == 0 else "rarest" if g == GROUPS - 1 else f"_group {g + 1}"
+            plot_band(ax, c, rho[:, :, g], label=name, marker="o", markersize=3, color=colour)
         ax.set(title=f"{label}: progress by group", ylim=(0, 1))
         for i, j in np.ndindex(ends.shape):
             progress = {f"progress_{g + 1}": value for g, value in enumerate(rho[i, j].tolist())}
@@ -115,7 +92,7 @@ def draw(results: Results) -> Mapping[str, Drawing]:
         ax.set(xscale="log", xlabel="classes")
         ax.set_xticks(results.settings.classes, [f"{c:,}" for c in results.settings.classes])
         ax.set_xticks([], minor=True)
-    return {"fig1-classes": Drawing(figure, table(rows))}
+    return Drawing(figure, table(rows))
 
 
 FIGURE = Figure(
@@ -133,14 +110,14 @@ FIGURE = Figure(
     },
     plans=plans,
     claims=(
-        Claim("classes-gap", growth(gap).at_least(0.005, fails=0.0)).says(
+        Claim("classes-gap", growth(lambda plan: gap(plan, "SGD+m", "Adam+m")).at_least(0.005, fails=0.0)).says(
             "The gap grows with the number of classes: slope of Γ on log₂ c"
         ),
-        Claim("classes-rare", growth(rare_difference).at_least(0.005, fails=0.0)).says(
+        Claim("classes-rare", growth(lead).at_least(0.005, fails=0.0)).says(
             "What separates the two is the rarest tenth, more so with more classes: slope on log₂ c of Adam's ρ_10 minus SGD's"
         ),
     ),
-    draw=draw,
+    draw={"fig1-classes": draw},
     rule=RULE,
     where="Figure 1, vocabulary size",
     kind="ours",

@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from steepest.claims import drawings, measures
-from steepest.claims.claim import Claim, Measured, measure
+import numpy as np
+import pyarrow as pa
+
+from steepest.claims.claim import Claim, Measure, Measured, placed
+from steepest.claims.drawings import by_group, curve_table, grid_of_methods, held_out, learning_rates, overall
 from steepest.claims.figures import canvas, group_colours
+from steepest.claims.measures import behind, fact, gap, held_out_gap, held_out_lead, least, rarest
 from steepest.claims.paper import Drawing, Figure, Results
-from steepest.optim import AdamW, Muon
-from steepest.runs.method import Method
+from steepest.component import declared
+from steepest.data.frequency import frequency_groups, tail_exponent
+from steepest.problems.language_model import LanguageModel, windows
 from steepest.runs.results import NotRun
 from steepest.runs.spec import Calculation
-from steepest.runs.sweep import Calculations, Grid, Plan
-from steepest_papers.kunstner2024heavytailed.language import RULE, LanguageSizes, around, token_counts
-from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M, GD_M, NORM_M, SIGN_M, renamed
+from steepest.runs.sweep import Calculations, Plan
+from steepest_papers.kunstner2024heavytailed.language import (
+    GPT2,
+    GPT_RATES,
+    GROUPS,
+    LAPTOP,
+    MAIN,
+    RULE,
+    SMOKE,
+    LanguageSizes,
+    gpt_sweep,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PLAN, GROUPS = "language", 10
-SGD, NORM = renamed(GD_M, "SGD+m"), renamed(NORM_M, "NormSGD+m")
-ADAMW, MUON = Method(AdamW, "AdamW"), Method(Muon, "Muon")
-MAIN = (SGD, ADAM_M)
-# Exponents of the paper, and the width at which it chose them where the step does not shrink with the gradient: GPT-2 for
-# SGD and Adam, Penn Treebank for the rest. Muon is not in the paper; its step is scaled to that of Adam.
-RATES: Mapping[Method, tuple[float, int | None]] = {
-    SGD: (-2.0, None),
-    ADAM_M: (-4.5, 768),
-    ADAMW: (-4.0, 768),
-    SIGN_M: (-5.0, 1200),
-    NORM: (-1.0, None),
-    MUON: (-4.5, 768),
-}
+PLAN = "language"
+SHOWN = ("SGD+m", "Adam+m")
 
 
 class Fig1Sizes(LanguageSizes):
@@ -46,76 +47,65 @@ class Fig1Sizes(LanguageSizes):
     all_optimizers: bool = True
 
 
-def grids(sizes: LanguageSizes) -> dict[Method, Grid]:
-    """Return the starting grid of every optimizer at these sizes."""
-    return {method: around(exponent, sizes.width, at) for method, (exponent, at) in RATES.items()}
-
-
 def plans(sizes: Fig1Sizes) -> dict[str, Plan]:
     """Return the sweep, and the counts of the tokens that it trains on."""
-    problem = sizes.problem()
-    chosen = {m: grid for m, grid in grids(sizes).items() if sizes.all_optimizers or m in MAIN}
-    counts = Calculation(token_counts, {"problem": problem, "groups": GROUPS})
-    return {PLAN: sizes.sweep(problem, chosen, groups=GROUPS), "counts": Calculations((counts,))}
+    sweep = gpt_sweep(sizes, GPT_RATES if sizes.all_optimizers else MAIN)
+    counts = Calculation(token_counts, {"problem": sweep.problem, "groups": GROUPS})
+    return {PLAN: sweep, "counts": Calculations((counts,))}
 
 
-@measure()
-def rarest_half(results: Results) -> Measured:
-    """Return the share of the tokens that the rarest half of the classes holds."""
-    (run,) = results.calculations("counts")
-    evidence = f"{run.facts['classes']} classes, tail exponent {run.facts['tail_exponent']:.2f}"
-    return Measured([float(run.facts["rarest_half"])], [run.id], exact=True, evidence=evidence)
+@declared("kunstner2024heavytailed.token_counts")
+def token_counts(problem: LanguageModel, groups: int) -> tuple[dict[str, float], dict[str, pa.Table]]:
+    """Return how often each class is a target, most frequent first, with its frequency group: panel (a).
+
+    Args:
+        problem: the language model.
+        groups: G.
+
+    Returns:
+        Numbers: tail exponent, share of the samples that the rarest half of the classes holds. Table `counts`: rank,
+        count, group.
+    """
+    _, targets = windows(problem, "train", problem.windows)
+    counts = np.bincount(targets.flatten().numpy(), minlength=problem.num_classes)
+    of_class = frequency_groups(counts, groups).of_class
+    order = np.argsort(counts, kind="stable")[::-1]
+    order = order[counts[order] > 0]
+    ordered = counts[order]
+    rarest_half = ordered[(len(ordered) + 1) // 2 :].sum() / ordered.sum()
+    numbers = {"tail_exponent": tail_exponent(counts), "rarest_half": float(rarest_half), "classes": len(ordered)}
+    columns = {"rank": np.arange(1, len(ordered) + 1), "count": ordered, "group": of_class[order] + 1}
+    return numbers, {"counts": pa.table(columns)}
 
 
-def of_all(measure: measures.Measure) -> measures.Measure:
-    """Return a measure of optimizers that are left out where only SGD and Adam are run."""
+def of_all(quantity: Measure) -> Measure:
+    """Return a quantity of optimizers that are left out where only SGD and Adam are run."""
 
     def checked(results: Results) -> Measured:
         if not results.settings.all_optimizers:
             raise NotRun("only SGD and Adam are run at this size; set all_optimizers=true")
-        return measure(results)
+        return quantity(results)
 
-    return checked
-
-
-def draw(results: Results) -> Mapping[str, Drawing]:
-    """Return the paper's figure, all optimizers by group, training beside held-out loss, and the learning rates."""
-    drawn = {
-        "fig1": _main(results),
-        "fig1-held-out": drawings.held_out(results, PLAN, ("SGD+m", "Adam+m")),
-        "fig1-rates": drawings.learning_rates(results, PLAN),
-    }
-    labels = results.sweep(PLAN).labels
-    if len(labels) > len(MAIN):
-        drawn["fig1-all"] = _all(results)
-    return drawn
+    return Measure(quantity.symbol, checked)
 
 
-def _main(results: Results) -> Drawing:
+def draw(results: Results) -> Drawing:
+    """Return the paper's figure: counts of the tokens, overall loss, loss by group under SGD and under Adam."""
     sweep = results.sweep(PLAN)
     figure, axes = canvas(1, 4, width=2.7)
     _counts(axes[0, 0], results)
-    drawings.overall(axes[0, 1], sweep, sweep.labels)
+    overall(axes[0, 1], sweep, sweep.labels)
     axes[0, 1].set_title("Overall training loss")
-    for ax, label in zip(axes[0, 2:], ("SGD+m", "Adam+m"), strict=True):
-        drawings.by_group(ax, sweep.best(label, decisive=False), legend=label == "SGD+m")
+    for ax, label in zip(axes[0, 2:], SHOWN, strict=True):
+        by_group(ax, sweep.best(label, decisive=False), legend=label == "SGD+m")
         ax.set_title(f"{label} by frequency")
         ax.sharey(axes[0, 1])
-    return Drawing(figure, drawings.curve_table(sweep, sweep.labels))
+    return Drawing(figure, curve_table(sweep, sweep.labels))
 
 
-def _all(results: Results) -> Drawing:
-    sweep = results.sweep(PLAN)
-    figure, axes = canvas(2, 4, width=2.6, height=2.3, sharex=True, sharey=True)
-    first, *others = axes.flat
-    drawings.overall(first, sweep, sweep.labels)
-    first.set_title("Overall training loss")
-    for ax, label in zip(others, sweep.labels, strict=False):
-        drawings.by_group(ax, sweep.best(label, decisive=False), legend=label == sweep.labels[0])
-        ax.set_title(label)
-    for ax in others[len(sweep.labels) :]:
-        ax.set_axis_off()
-    return Drawing(figure, drawings.curve_table(sweep, sweep.labels))
+def draw_all(results: Results) -> Drawing | None:
+    """Return loss by group of all optimizers; nothing where only SGD and Adam are run."""
+    return grid_of_methods(PLAN)(results) if results.settings.all_optimizers else None
 
 
 def _counts(ax: Axes, results: Results) -> None:
@@ -123,69 +113,69 @@ def _counts(ax: Axes, results: Results) -> None:
     rank, count, group = (run.column(name, "counts") for name in ("rank", "count", "group"))
     for g, colour in enumerate(group_colours(GROUPS), start=1):
         ax.plot(rank[group == g], count[group == g], color=colour, marker="o", markersize=2.5, linewidth=2)
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_xlabel("class, most frequent first")
-    ax.set_ylabel("samples")
-    ax.set_title("Tokens in ten groups")
+    ax.set(
+        xscale="log", yscale="log", xlabel="class, most frequent first", ylabel="samples", title="Tokens in ten groups"
+    )
 
 
 CLAIMS = (
-    Claim("fig1-tail", rarest_half().at_most(0.15, fails=0.35), where="Figure 1a").says(
-        "Token frequencies are heavy-tailed: share of the tokens that the rarest half of the classes holds"
-    ),
-    Claim("fig1-gap", measures.gap(PLAN, "SGD+m", "Adam+m").at_least(0.15, fails=0.05), where="Figure 1b").says(
+    Claim(
+        "fig1-tail",
+        fact("counts", "rarest_half", "{classes} classes, tail exponent {tail_exponent:.2f}").at_most(0.15, fails=0.35),
+        where="Figure 1a",
+    ).says("Token frequencies are heavy-tailed: share of the tokens that the rarest half of the classes holds"),
+    Claim("fig1-gap", gap(PLAN, *SHOWN).at_least(0.15, fails=0.05), where="Figure 1b").says(
         "Adam ends below SGD, both with momentum"
     ),
-    Claim("fig1-sgd-rare", measures.rarest(PLAN, "SGD+m").at_most(0.15, fails=0.5)).says(
+    Claim("fig1-sgd-rare", rarest(PLAN, "SGD+m").at_most(0.15, fails=0.5)).says(
         "SGD makes little progress on the rarest tenth of the tokens"
     ),
-    Claim("fig1-sgd-lag", measures.behind(PLAN, "SGD+m").at_least(0.3, fails=0.1)).says(
+    Claim("fig1-sgd-lag", behind(PLAN, "SGD+m").at_least(0.3, fails=0.1)).says(
         "Under SGD the rarest tenth lags behind the mean"
     ),
-    Claim("fig1-adam-all", measures.least(PLAN, "Adam+m").at_least(0.3, fails=0.1), where="Figure 1d").says(
+    Claim("fig1-adam-all", least(PLAN, "Adam+m").at_least(0.3, fails=0.1), where="Figure 1d").says(
         "Adam makes progress on every group"
     ),
     Claim(
         "fig1-held-out",
-        measures.held_out_gap(PLAN, "SGD+m", "Adam+m").at_least(0.05, fails=0.0),
+        held_out_gap(PLAN, *SHOWN).at_least(0.05, fails=0.0),
         where="Figure 1b, on held-out text",
         kind="ours",
     ).says("The gap is there on text that was not trained on"),
     Claim(
         "fig1-held-out-rare",
-        measures.held_out_lead(PLAN, "SGD+m", "Adam+m").at_least(0.1, fails=0.0),
+        held_out_lead(PLAN, *SHOWN).at_least(0.1, fails=0.0),
         where="Figure 1c and d, on held-out text",
         kind="ours",
     ).says(
         "What Adam learns of the rarest tenth carries over to text that was not trained on: ρ_10 of Adam minus ρ_10 of SGD"
     ),
-)
-OTHER_CLAIMS = (
     Claim(
         "fig1-sign",
-        of_all(measures.gap(PLAN, "Sign+m", "Adam+m", absolute=True)).at_most(0.1, fails=0.2),
+        of_all(gap(PLAN, "Sign+m", "Adam+m").absolute()).at_most(0.1, fails=0.2),
         where="Figure 1, sign descent",
     ).says("Sign descent ends where Adam does, both with momentum"),
     Claim(
         "fig1-norm",
-        of_all(measures.gap(PLAN, "NormSGD+m", "Sign+m")).at_least(0.1, fails=0.0),
+        of_all(gap(PLAN, "NormSGD+m", "Sign+m").named("Γ of NormSGD over Sign")).at_least(0.1, fails=0.0),
         where="Figure 1, normalised SGD",
-    ).says("Normalising the length of the step does not make SGD as good as sign descent: Γ of NormSGD over Sign"),
+    ).says("Normalising the length of the step does not make SGD as good as sign descent"),
     Claim(
         "fig1-adamw",
-        of_all(measures.gap(PLAN, "AdamW", "Adam+m", absolute=True)).at_most(0.05, fails=0.15),
+        of_all(gap(PLAN, "AdamW", "Adam+m").absolute()).at_most(0.05, fails=0.15),
         where="Figure 1, AdamW",
     ).says("AdamW ends where Adam does"),
-    Claim(
-        "fig1-muon", of_all(measures.least(PLAN, "Muon")).at_least(0.3, fails=0.1), where="Figure 1, Muon", kind="ours"
-    ).says("Muon, whose step is steepest in the spectral norm, makes progress on every group"),
-    Claim(
-        "fig1-muon-adam",
-        of_all(measures.gap(PLAN, "Muon", "Adam+m")).at_most(0.0, fails=0.05),
-        where="Figure 1, Muon",
+    *placed(
+        "Figure 1, Muon",
+        Claim("fig1-muon", of_all(least(PLAN, "Muon")).at_least(0.3, fails=0.1)).says(
+            "Muon, whose step is steepest in the spectral norm, makes progress on every group"
+        ),
+        Claim(
+            "fig1-muon-adam",
+            of_all(gap(PLAN, "Muon", "Adam+m").named("Γ of Muon over Adam")).at_most(0.0, fails=0.05),
+        ).says("Muon ends no later than Adam"),
         kind="ours",
-    ).says("Muon ends no later than Adam: Γ of Muon over Adam"),
+    ),
 )
 
 FIGURE = Figure(
@@ -196,31 +186,20 @@ FIGURE = Figure(
         "those, with Adam it learns all groups; that is where Adam's lower loss comes from."
     ),
     scales={
-        "smoke": Fig1Sizes(classes=300, width=8, depth=1, heads=2, windows=60, per_update=20, steps=6, held_out=10),
-        "quick": Fig1Sizes(classes=512, width=64, depth=1, heads=2, all_optimizers=False),
-        "laptop": Fig1Sizes(classes=1024, width=64, depth=1, heads=2),
+        "smoke": Fig1Sizes(**SMOKE.fields()),
+        "quick": Fig1Sizes(**LAPTOP.changed(classes=512).fields(), all_optimizers=False),
+        "laptop": Fig1Sizes(**LAPTOP.fields()),
         "medium": Fig1Sizes(classes=4096, width=128, depth=2, heads=4, corpus="newsgroups", held_out=300),
-        "paper": Fig1Sizes(
-            classes=50_257,
-            width=768,
-            depth=12,
-            heads=12,
-            length=1024,
-            windows=115_000,
-            per_update=512,
-            steps=15_000,
-            held_out=240,
-            per_chunk=16,
-            every=500,
-            dropout=0.1,
-            precision="bfloat16",
-            corpus="wikitext-103",
-            device="cuda",
-        ),
+        "paper": Fig1Sizes(**GPT2.fields()),
     },
     plans=plans,
-    claims=CLAIMS + OTHER_CLAIMS,
-    draw=draw,
+    claims=CLAIMS,
+    draw={
+        "fig1": draw,
+        "fig1-held-out": held_out(PLAN, SHOWN),
+        "fig1-rates": learning_rates(PLAN),
+        "fig1-all": draw_all,
+    },
     rule=RULE,
     where="Figure 1c",
 )

@@ -3,17 +3,7 @@
 from __future__ import annotations
 
 from steepest.claims.paper import Figure
-from steepest_papers.kunstner2024heavytailed.many_classes import (
-    IMAGENET_SIZES,
-    RESNET18,
-    RULE,
-    ResNetSizes,
-    plans,
-)
-from steepest_papers.kunstner2024heavytailed.many_classes_claims import claims
-from steepest_papers.kunstner2024heavytailed.many_classes_drawing import drawer
-
-TITLES = {"uniform": "Uniform: images of a class", "zipf": "π ∝ 1/k: images of a class"}
+from steepest_papers.kunstner2024heavytailed.many_classes import RESNET, RULE, claims, drawings, plans
 
 FIGURE = Figure(
     id="fig3",
@@ -22,13 +12,9 @@ FIGURE = Figure(
         "With equally frequent classes SGD and Adam train a residual network alike. When the classes follow π_k ∝ 1/k, SGD is "
         "slow on the rare ones and Adam is not: the gap is not about language."
     ),
-    scales={
-        "smoke": ResNetSizes(classes=20, size=12, widths=(8,), blocks=(1,), per_update=100, steps=8),
-        "laptop": ResNetSizes(),
-        "paper": ResNetSizes(stem="imagenet", **RESNET18, **IMAGENET_SIZES),
-    },
+    scales=RESNET,
     plans=plans,
     claims=claims("fig3", "Figure 3", "ResNet"),
-    draw=drawer("fig3", TITLES),
+    draw=drawings("fig3"),
     rule=RULE,
 )

@@ -1,4 +1,4 @@
-"""The language-model experiments: a transformer on the first tokens of a text, in mini-batches.
+"""The language-model experiments: a transformer on the first tokens of a text, in mini-batches, and Figure 1's GPT.
 
 Sizes follow the paper's Penn Treebank runs, which train on 923 648 tokens of c ≈ 9 900 classes for 5 200 updates, 52 an
 epoch. With c classes there are, in the same proportions,
@@ -11,26 +11,23 @@ so that a class has as many examples, and the rarest class meets as many updates
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-import numpy as np
-import pyarrow as pa
 from pydantic import Field
 
 from steepest.claims.paper import Settings
-from steepest.component import declared
 from steepest.data.corpora import open_corpus
 from steepest.data.corpus import Corpus
-from steepest.data.frequency import frequency_groups, tail_exponent
 from steepest.data.tokens import BPE, Vocabulary, word_vocabulary
-from steepest.problems.language_model import LanguageModel, Transformer, windows
+from steepest.optim import AdamW, Muon
+from steepest.problems.language_model import LanguageModel, Transformer
 from steepest.runs.method import Method
 from steepest.runs.sweep import Grid, Seeds, Sweep, decades
-from steepest.runs.train import Weighting
+from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M, GD_M, NORM_M, SIGN_M, renamed
 
 PTB_CLASSES, PTB_TOKENS, PTB_STEPS, PTB_UPDATES_PER_EPOCH = 9_900, 923_648, 5_200, 52
-ROWS_PER_EPOCH = 1
+GROUPS = 10
 RULE = (
     "n = 93 c tokens, T = 5200 c/9900 updates, n/52 tokens an update: a class has as many examples as in the paper's Penn "
     "Treebank runs, and the horizon is as long in units of 1/π_c. Width and depth are set by cost. Learning-rate grids start "
@@ -114,20 +111,16 @@ class LanguageSizes(Settings):
             held_out=self.held_out,
         )
 
-    def sweep(
-        self, problem: LanguageModel, optimizers: Mapping[Method, Grid], weighting: Weighting = "none", groups: int = 10
-    ) -> Sweep:
-        """Return the sweep of some optimizers on a problem of these sizes."""
-        per_epoch = self.num_windows / self.batch
+    def sweep(self, problem: LanguageModel, optimizers: Mapping[Method, Grid]) -> Sweep:
+        """Return the sweep of some optimizers on a problem of these sizes, with a row of the curves after each epoch."""
         return Sweep(
             problem=problem,
             optimizers=optimizers,
             steps=self.horizon,
             seeds=self.seeds,
-            groups=groups,
-            weighting=weighting,
+            groups=GROUPS,
             refine=0.5,
-            every=self.every or max(1, round(per_epoch / ROWS_PER_EPOCH)),
+            every=self.every or max(1, round(self.num_windows / self.batch)),
             device=self.device,
         )
 
@@ -137,10 +130,10 @@ def vocabulary(text: Corpus, classes: int) -> Vocabulary:
     return word_vocabulary(text, classes) if text.marked else BPE(size=classes)
 
 
-def around(exponent: float, width: int, paper_width: int | None = None) -> Grid:
+def three_decades(exponent: float, width: int = 1, paper_width: int | None = None) -> Grid:
     """Return three decades around a rate of the paper, moved by paper_width/width where a paper_width is given.
 
-    >>> around(-3.5, width=100, paper_width=1000).exponents
+    >>> three_decades(-3.5, width=100, paper_width=1000).exponents
     (-3.0, -2.0, -1.0)
     """
     moved = exponent + (math.log10(paper_width / width) if paper_width else 0.0)
@@ -148,25 +141,41 @@ def around(exponent: float, width: int, paper_width: int | None = None) -> Grid:
     return decades(centre - 1, centre + 1)
 
 
-@declared("kunstner2024heavytailed.token_counts")
-def token_counts(problem: LanguageModel, groups: int) -> tuple[dict[str, float], dict[str, pa.Table]]:
-    """Return how often each class is a target, most frequent first, with its frequency group: panel (a).
+SGD, NORM = renamed(GD_M, "SGD+m"), renamed(NORM_M, "NormSGD+m")
+MAIN = (SGD, ADAM_M)
+# Figure 1: exponents of the paper, and the width at which it chose them where the step does not shrink with the gradient:
+# GPT-2 for SGD and Adam, Penn Treebank for the rest. Muon is not in the paper; its step is scaled to that of Adam.
+GPT_RATES: Mapping[Method, tuple[float, int | None]] = {
+    SGD: (-2.0, None),
+    ADAM_M: (-4.5, 768),
+    Method(AdamW, "AdamW"): (-4.0, 768),
+    SIGN_M: (-5.0, 1200),
+    NORM: (-1.0, None),
+    Method(Muon, "Muon"): (-4.5, 768),
+}
+SMOKE = LanguageSizes(classes=300, width=8, depth=1, heads=2, windows=60, per_update=20, steps=6, held_out=10)
+LAPTOP = LanguageSizes(classes=1024, width=64, depth=1, heads=2)
+GPT2 = LanguageSizes(
+    classes=50_257,
+    width=768,
+    depth=12,
+    heads=12,
+    length=1024,
+    windows=115_000,
+    per_update=512,
+    steps=15_000,
+    held_out=240,
+    per_chunk=16,
+    every=500,
+    dropout=0.1,
+    precision="bfloat16",
+    corpus="wikitext-103",
+    device="cuda",
+)
 
-    Args:
-        problem: the language model.
-        groups: G.
 
-    Returns:
-        Numbers: tail exponent, share of the samples that the rarest half of the classes holds. Table `counts`: rank,
-        count, group.
-    """
-    _, targets = windows(problem, "train", problem.windows)
-    counts = np.bincount(targets.flatten().numpy(), minlength=problem.num_classes)
-    of_class = frequency_groups(counts, groups).of_class
-    order = np.argsort(counts, kind="stable")[::-1]
-    order = order[counts[order] > 0]
-    ordered = counts[order]
-    rarest_half = ordered[(len(ordered) + 1) // 2 :].sum() / ordered.sum()
-    numbers = {"tail_exponent": tail_exponent(counts), "rarest_half": float(rarest_half), "classes": len(ordered)}
-    columns = {"rank": np.arange(1, len(ordered) + 1), "count": ordered, "group": of_class[order] + 1}
-    return numbers, {"counts": pa.table(columns)}
+def gpt_sweep(sizes: LanguageSizes, methods: Iterable[Method] = MAIN) -> Sweep:
+    """Return the sweep of Figure 1's model: some optimizers around the paper's rates."""
+    rates = {method: GPT_RATES[method] for method in methods}
+    grids = {method: three_decades(exponent, sizes.width, at) for method, (exponent, at) in rates.items()}
+    return sizes.sweep(sizes.problem(), grids)

@@ -1,4 +1,4 @@
-"""Images of many classes, equally frequent or π_k ∝ 1/k, in mini-batches: sizes and plans of Figure 3 and its kin.
+"""Images of many classes, equally frequent or π_k ∝ 1/k, in mini-batches: Figure 3 and its kin.
 
 Sizes were fixed before any run. The paper's ImageNet subsets are not released, so that nothing but T can be taken from it:
 
@@ -19,12 +19,13 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-import numpy as np
-import pyarrow as pa
 from pydantic import Field
 
-from steepest.claims.paper import Settings
-from steepest.component import declared
+from steepest.claims.claim import Claim, placed
+from steepest.claims.drawings import by_group, curves_of, drawing, held_out, learning_rates, overall
+from steepest.claims.figures import canvas
+from steepest.claims.measures import behind, gap, held_out_lead, least, rarest
+from steepest.claims.paper import Draw, Drawing, Results, Settings
 from steepest.data.folders import ImageFolder
 from steepest.data.glyphs import Glyphs
 from steepest.data.images import Images, ImageSet, Imbalance, Shape
@@ -33,15 +34,17 @@ from steepest.models.resnet import Norm, Stem
 from steepest.problems.image_classification import ImageClassification
 from steepest.problems.image_models import ImageModel, ResNet
 from steepest.runs.method import Method
+from steepest.runs.results import Best
 from steepest.runs.spec import Calculation
 from steepest.runs.sweep import Calculations, Grid, Plan, Seeds, Sweep
-from steepest_papers.kunstner2024heavytailed.language import around
-from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M, GD_M, renamed
+from steepest_papers.kunstner2024heavytailed.example_images import image_table, show_images
+from steepest_papers.kunstner2024heavytailed.language import SGD, three_decades
+from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M
 
-SGD = renamed(GD_M, "SGD+m")
+SHOWN = ("SGD+m", "Adam+m")
 SETS: Mapping[str, Imbalance] = {"uniform": "none", "zipf": "zipf"}
 IMAGES_PER_CLASS, UPDATES_PER_EPOCH, EPOCHS = 20, 32, 10
-ROWS, EXAMPLES = 20, 6
+ROWS = 20
 IMAGENET, IMAGENET_CLASSES = "imagenet", 1000
 RULE = (
     "c = 200 by cost, n = 20 c so that the rarest classes have three images, n/32 images an update, T = 10 epochs: 320 updates, "
@@ -223,7 +226,7 @@ class ResNetSizes(ManyClasses):
     @property
     def optimizers(self) -> dict[Method, Grid]:
         """Return the three decades around 10^-2 and 10^-2.5, rounded up to a decade."""
-        return {SGD: around(-2.0, width=1), ADAM_M: around(-2.5, width=1)}
+        return {SGD: three_decades(-2.0), ADAM_M: three_decades(-2.5)}
 
 
 RESNET18: dict[str, Any] = {
@@ -242,42 +245,86 @@ IMAGENET_SIZES: dict[str, Any] = {
     "steps": 3_000,
     "source": IMAGENET,
 }
+RESNET: Mapping[str, ResNetSizes] = {
+    "smoke": ResNetSizes(classes=20, size=12, widths=(8,), blocks=(1,), per_update=100, steps=8),
+    "laptop": ResNetSizes(),
+    "paper": ResNetSizes(stem="imagenet", **RESNET18, **IMAGENET_SIZES),
+}
 
 
 def plans(sizes: ManyClasses) -> dict[str, Plan]:
-    """Return the sweep on each set, `uniform` and `zipf`, and its class counts with example images."""
+    """Return the sweep on each set, `uniform` and `zipf`, and its class counts with example images of the first seed."""
     sweeps: dict[str, Plan] = {name: sizes.sweep(imbalance) for name, imbalance in SETS.items()}
-    shown = {f"{name}-images": Calculations((shown_images(sizes, imbalance),)) for name, imbalance in SETS.items()}
-    return sweeps | shown
+    images = {
+        f"{name}-images": Calculations(
+            (Calculation(image_table, {"data": sizes.data(imbalance)}, seed=sizes.seeds[0]),)
+        )
+        for name, imbalance in SETS.items()
+    }
+    return sweeps | images
 
 
-def shown_images(sizes: ManyClasses, imbalance: Imbalance) -> Calculation:
-    """Return the calculation of `image_table`, with the first seed."""
-    return Calculation(image_table, {"data": sizes.data(imbalance)}, seed=sizes.seeds[0])
+def claims(prefix: str, where: str, network: str) -> tuple[Claim, ...]:
+    """Return the claims about a network on the uniform and the heavy-tailed set."""
+    tail = f"{network}, π_k ∝ 1/k"
+    return placed(
+        where,
+        Claim(f"{prefix}-uniform", gap("uniform", *SHOWN).absolute().at_most(0.05, fails=0.15)).says(
+            f"{network}, uniform set: SGD ends where Adam does, both with momentum"
+        ),
+        Claim(f"{prefix}-gap", gap("zipf", *SHOWN).at_least(0.15, fails=0.05)).says(
+            f"{tail}: Adam ends below SGD, both with momentum"
+        ),
+        Claim(f"{prefix}-sgd-rare", rarest("zipf", "SGD+m").at_most(0.15, fails=0.5)).says(
+            f"{tail}: SGD with momentum makes little progress on the rarest tenth"
+        ),
+        Claim(f"{prefix}-sgd-lag", behind("zipf", "SGD+m").at_least(0.3, fails=0.1)).says(
+            f"{tail}: under SGD with momentum the rarest tenth lags behind the mean"
+        ),
+        Claim(f"{prefix}-adam-all", least("zipf", "Adam+m").at_least(0.5, fails=0.15)).says(
+            f"{tail}: Adam with momentum makes progress on every group"
+        ),
+        Claim(
+            f"{prefix}-held-out-rare",
+            held_out_lead("zipf", *SHOWN).at_least(0.1, fails=0.0),
+            where=f"{where}, on held-out images",
+            kind="ours",
+        ).says(
+            f"{tail}: what Adam learns of the rarest tenth carries over to images that were not trained on: "
+            "ρ_10 of Adam minus ρ_10 of SGD"
+        ),
+    )
 
 
-@declared("kunstner2024heavytailed.image_table")
-def image_table(data: ImageSet, seed: int) -> tuple[dict[str, float], dict[str, pa.Table]]:
-    """Return how many images some classes have, six evenly in log rank, and their first six at most.
+def drawings(name: str, uniform: str = "Uniform") -> dict[str, Draw]:
+    """Return the drawings of a figure `name`; `uniform` is the title of the set without a tail."""
+    return {
+        name: both_sets({"uniform": uniform, "zipf": "π ∝ 1/k"}),
+        f"{name}-held-out": held_out("zipf", SHOWN),
+        f"{name}-rates": learning_rates("zipf"),
+        f"{name}-rates-uniform": learning_rates("uniform"),
+    }
 
-    Returns:
-        Numbers: n_1, n_c, and the shape of an image. Table `images`: rank of the class, its n_k, pixels in 0 … 255.
-    """
-    drawn = data.draw(seed)
-    counts = np.bincount(drawn.train_classes.numpy(), minlength=data.num_classes)
-    order = np.argsort(counts, kind="stable")[::-1]
-    rows: list[dict[str, Any]] = []
-    for rank in np.unique(np.rint(np.geomspace(1, data.num_classes, EXAMPLES)).astype(int)).tolist():
-        k = int(order[rank - 1])
-        items = (drawn.train_classes == k).nonzero().flatten()[:EXAMPLES]
-        pixels = drawn.batch(items)
-        low, high = pixels.amin((1, 2, 3), keepdim=True), pixels.amax((1, 2, 3), keepdim=True)
-        grey = ((pixels - low) / (high - low).clamp(min=1e-6) * 255).round().byte().flatten(1).tolist()
-        rows += [{"rank": rank, "count": int(counts[k]), "pixels": image} for image in grey]
-    channels, side, _ = data.shape
-    layout = pa.schema({"rank": pa.int64(), "count": pa.int64(), "pixels": pa.list_(pa.uint8(), math.prod(data.shape))})
-    numbers: dict[str, float] = {"n_1": int(counts.max()), "n_c": int(counts.min()), "channels": channels, "side": side}
-    return numbers, {"images": pa.Table.from_pylist(rows, layout)}
+
+@drawing
+def both_sets(results: Results, titles: Mapping[str, str]) -> Drawing:
+    """Return a row for each set, plan → title: example images, overall loss, loss by group under SGD and under Adam."""
+    figure, axes = canvas(len(titles), 2 + len(SHOWN), width=2.6, height=2.4)
+    shown: dict[str, Best] = {}
+    for row, (plan, name) in zip(axes, titles.items(), strict=True):
+        sweep, title = results.sweep(plan), f"{name}: images of a class"
+        (images,) = results.calculations(f"{plan}-images")
+        show_images(row[0], images)
+        row[0].set_title(title)
+        overall(row[1], sweep, sweep.labels)
+        row[1].set(title="Overall training loss", ylabel="training loss")
+        for ax, label in zip(row[2:], SHOWN, strict=True):
+            best = shown[f"{label}, {title}"] = sweep.best(label, decisive=False)
+            by_group(ax, best, legend=ax is axes[-1, 2])
+            ax.set_title(f"{label}, by frequency" if plan == "zipf" else f"{label}, arbitrary groups")
+            ax.sharey(row[1])
+            ax.tick_params(labelleft=False)
+    return Drawing(figure, curves_of(shown))
 
 
 def _plain(value: Any) -> str:

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from scipy.stats import entropy
 
-from steepest.claims.verdict import Measured
+from steepest.claims.claim import Measured
+from steepest.claims.measures import held_out_gap, held_out_lead
 from steepest.data.frequency import frequency_groups
 from steepest.problems import CNN, ImageClassification
 from steepest.runs.results import Best, Undecided
 from steepest.runs.sweep import Sweep
 from steepest_papers.kunstner2024heavytailed import appendix_barcoded as appendix
 from steepest_papers.kunstner2024heavytailed import fig2_barcoded as fig2
-from steepest_papers.kunstner2024heavytailed import measures
 from steepest_papers.kunstner2024heavytailed.appendix_barcoded import ALONE, LONGER, conditional_entropy, contradicted
 from steepest_papers.kunstner2024heavytailed.barcoded import RATES, BarcodedSizes, gap_and_rest, learnt
 from steepest_papers.kunstner2024heavytailed.barcodes import BarcodedDigits
@@ -179,26 +179,26 @@ def test_the_gap_says_what_is_left_and_when_both_have_solved_it() -> None:
 
 
 def test_progress_of_the_frequent_half() -> None:
-    assert fig2.frequent_half(results()).values == [0.75, 0.5]
+    assert fig2.frequent_half()(results()).values == [0.75, 0.5]
 
 
 def test_held_out_gaps_over_all_images_and_on_the_rare_half() -> None:
-    gap = measures.held_out_gap("plan", "GD+m", "Adam+m")(results())
+    gap = held_out_gap("plan", "GD+m", "Adam+m")(results())
     assert gap.values == [0.125, 0.5]
-    rare = measures.held_out_lead("plan", "GD+m", "Adam+m")(results())
+    rare = held_out_lead("plan", "GD+m", "Adam+m")(results())
     assert rare.values == [0.75 - 0.0, 0.5 + 0.25]
     assert rare.runs == ["GD+m 0", "GD+m 1", "Adam+m 0", "Adam+m 1"]
 
 
 def test_the_share_of_the_floor_that_the_empty_bar_code_causes() -> None:
-    found = appendix.floor_removed(results(0.2, 0.05, 0.4, 0.0))
+    found = appendix.floor_removed()(results(0.2, 0.05, 0.4, 0.0))
     assert found.values == [0.75, 1.0]
     assert found.runs == [f"floor {i}" for i in range(4)]
     with pytest.raises(Undecided, match="no floor"):
-        appendix.floor_removed(results(0.0, 0.0, 0.4, 0.0))
+        appendix.floor_removed()(results(0.0, 0.0, 0.4, 0.0))
 
 
 def test_the_floor_in_units_of_the_lowest_loss() -> None:
-    found = appendix.floor_in_loss(results(0.01, 0.0, 0.05, 0.0))
+    found = appendix.floor_in_loss()(results(0.01, 0.0, 0.05, 0.0))
     assert found.values == pytest.approx([0.1, 0.25])
     assert found.evidence == "H(y|x) 0.03, Sign+m ends at 0.15"

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from steepest.claims.paper import Figure
+from steepest.claims.verdict import judge
 from steepest.data.tokens import BPE, BasicEnglish
 from steepest.problems import LanguageModel
 from steepest.problems.language_model import windows
+from steepest.runs.store import Store
 from steepest.runs.sweep import Sweep
 from steepest_papers.kunstner2024heavytailed import appendix_transformers, fig1_classes, fig1_language_model
-from steepest_papers.kunstner2024heavytailed.language import LanguageSizes, token_counts
+from steepest_papers.kunstner2024heavytailed.fig1_language_model import token_counts
+from steepest_papers.kunstner2024heavytailed.language import LanguageSizes
 
 MINI, FULL, FIG1 = appendix_transformers.MINI_BATCH, appendix_transformers.FULL_BATCH, fig1_language_model.FIGURE
 
@@ -95,3 +98,12 @@ def test_the_vocabularies_of_the_comparison_share_everything_else() -> None:
     assert isinstance(middle, Sweep)
     method = next(iter(middle.optimizers))
     assert middle.spec(method, -1.0, 0).id == fig1.spec(method, -1.0, 0).id
+
+
+def test_where_only_sgd_and_adam_are_run_claims_on_the_others_say_so(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("a b c d " * 300, encoding="utf-8")
+    found = FIG1.results(FIG1.settings("quick", {"corpus": str(tmp_path / "text.txt")}), Store(tmp_path / "store"))
+    reasons = {claim.id: judge(claim, found).reason for claim in FIG1.claims}
+    said = {name for name, reason in reasons.items() if reason.endswith("set all_optimizers=true")}
+    assert said == {"fig1-sign", "fig1-norm", "fig1-adamw", "fig1-muon", "fig1-muon-adam"}
+    assert FIG1.draw["fig1-all"](found) is None

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from steepest.claims.measures import behind, held_out_lead
 from steepest.data.fashion import Fashion
 from steepest.data.folders import ImageFolder
 from steepest.data.frequency import frequency_groups
@@ -27,9 +28,9 @@ from steepest_papers.kunstner2024heavytailed import (
     appendix_reweighting_images,
     appendix_vision_transformer,
     fig3_many_classes,
-    measures,
 )
-from steepest_papers.kunstner2024heavytailed.many_classes import ManyClasses, ResNetSizes, Unlocated, image_table
+from steepest_papers.kunstner2024heavytailed.example_images import image_table
+from steepest_papers.kunstner2024heavytailed.many_classes import ManyClasses, ResNetSizes, Unlocated
 
 FIGURES = (fig3_many_classes.FIGURE, appendix_vision_transformer.FIGURE, appendix_fashion.FIGURE)
 SMALLEST_CLASS_OF_IMAGENET = 732
@@ -198,13 +199,13 @@ RESULTS: Any = SimpleNamespace(sweep=lambda plan: SimpleNamespace(best=best))
 
 
 def test_how_far_the_rarest_group_is_behind_the_mean() -> None:
-    found = measures.behind("plan", "SGD+m")(RESULTS)
+    found = behind("plan", "SGD+m")(RESULTS)
     assert found.values == [1 - 0.25 / 0.5, 1 - 0.0 / 0.5, 1 + 0.25 / 0.25]
     assert found.runs == ["SGD+m 0", "SGD+m 1", "SGD+m 2"]
 
 
 def test_how_much_more_of_the_rarest_group_one_learns_on_held_out_images() -> None:
-    found = measures.held_out_lead("plan", "SGD+m", "Adam+m")(RESULTS)
+    found = held_out_lead("plan", "SGD+m", "Adam+m")(RESULTS)
     assert found.values == pytest.approx([0.2, 0.5, 0.0])
     assert len(found.runs) == 6
 

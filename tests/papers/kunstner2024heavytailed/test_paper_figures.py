@@ -51,7 +51,7 @@ def test_every_figure_has_all_scales_a_rule_and_claims_with_a_place(figure: Figu
     assert list(figure.scales) == [scale for scale in ALL_SCALES if scale in figure.scales]
     assert figure.rule
     assert figure.statement
-    assert all(claim.where and claim.says for claim in figure.claims)
+    assert all(claim.where and claim.statement for claim in figure.claims)
 
 
 @pytest.mark.parametrize("scale", SCALES)
