@@ -187,15 +187,15 @@ def train(
 
 
 def _settings(figure: Figure, scale: str, changes: Mapping[str, Any], *, only: bool) -> Settings:
-    fields = type(figure.settings(scale)).model_fields
-    return figure.settings(scale, changes if only else {k: v for k, v in changes.items() if k in fields})
+    declared = figure.settings(scale)
+    return declared.changed(**{k: v for k, v in changes.items() if only or k in declared.changeable()})
 
 
 def _check_fields(changes: Mapping[str, Any], settings: Mapping[str, Settings]) -> None:
-    fields = {field for sizes in settings.values() for field in type(sizes).model_fields}
     for name in changes:
-        if name not in fields:
-            raise unknown("setting", name, fields)
+        known = {field for sizes in settings.values() for field in sizes.changeable()}
+        if name not in known:
+            raise unknown("setting", name, known)
 
 
 def _digest(results: Results, figure: Figure) -> str:
@@ -203,11 +203,11 @@ def _digest(results: Results, figure: Figure) -> str:
     known = lookup(results.store)
     parts = [results.settings.summary(), figure.id]
     parts += [item.id for plan in results.plans.values() for item in plan.progress(known).explored]
-    drawers = ("steepest.claims.figures", "steepest.claims.drawings")
-    package = figure.plans.__module__.rpartition(".")[0]
-    names = [name for name in sorted(sys.modules) if name in drawers or name.startswith(f"{package}.")]
-    sources = [file for name in names if (file := getattr(sys.modules[name], "__file__", None))]
-    parts += [sha256(Path(file).read_bytes()) for file in sources]
+    package = sys.modules.get(figure.plans.__module__.rpartition(".")[0])
+    place = getattr(package, "__file__", None)
+    sources = [Path(__file__).with_name(name) for name in ("figures.py", "drawings.py")]
+    sources += sorted(Path(place).parent.glob("*.py")) if place else []
+    parts += [sha256(file.read_bytes()) for file in sources]
     return sha256("\n".join(parts).encode())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 class Settings(Component):
     """The sizes of a figure's experiment at one scale."""
+
+    @classmethod
+    def changeable(cls) -> Collection[str]:
+        """Return the names of the settings that a user may change."""
+        return cls.model_fields
 
     def summary(self) -> str:
         """Return the sizes in one line, for every figure and ledger row."""

@@ -135,4 +135,4 @@ def _commands(paper: Paper, chapters: Sequence[Chapter], scale: str) -> list[str
 def _changes(chapter: Chapter, scale: str) -> list[str]:
     declared = chapter.figure.settings(scale).model_dump(mode="json")
     used: dict[str, Any] = chapter.settings.model_dump(mode="json")
-    return [part for k, v in used.items() if v != declared[k] for part in ("--set", f"{k}={json.dumps(v)}")]
+    return [part for k, v in used.items() if v != declared.get(k) for part in ("--set", f"{k}={json.dumps(v)}")]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from steepest.claims import drawings, measures
-from steepest.claims.claim import Claim
+from steepest.claims.claim import Claim, Measure
+from steepest.claims.drawings import grid_of_cases, overall_by_case
+from steepest.claims.measures import gap, largest, order, rarest, smallest
 from steepest.claims.paper import Drawing, Figure, Results
 from steepest.runs.sweep import Plan
 from steepest_papers.kunstner2024heavytailed.linear import RULE, LinearSizes, horizon, linear_sweep
@@ -13,7 +12,6 @@ from steepest_papers.kunstner2024heavytailed.optimizers import ADAGRAD, MAIN, RE
 
 SHARES = (0.15, 0.2, 0.5)
 SHORT = tuple(f"share-{share:g}" for share in SHARES)
-WHERE = "Appendix, shorter horizons"
 
 
 class HorizonSizes(LinearSizes):
@@ -40,37 +38,25 @@ def plans(sizes: HorizonSizes) -> dict[str, Plan]:
     return {name: sweep.changed(steps=shorter(sizes.m, share)) for name, share in zip(SHORT, SHARES, strict=True)}
 
 
-def draw(results: Results) -> Mapping[str, Drawing]:
-    """Return GD and Adam by level at each horizon, and the mean loss of all optimizers."""
-    cases = {f"T = {results.sweep(name).sweep.steps}": name for name in SHORT}
-    return {
-        "horizons": drawings.grid_of_cases(results, cases, ("GD-m", "Adam-m", "GD+m", "Adam+m")),
-        "horizons-all": drawings.overall_by_case(results, cases),
-    }
-
-
-def at_every_horizon(worse: str, *better: str) -> measures.Measure:
+def smallest_gap(worse: str, *better: str) -> Measure:
     """Return the smallest Γ over the three horizons, and over several methods that should be better."""
-    return measures.smallest(*(measures.gap(plan, worse, other) for plan in SHORT for other in better))
+    return smallest(*(gap(plan, worse, other) for plan in SHORT for other in better)).named("smallest Γ")
 
 
-CLAIMS = (
-    Claim("hor-gap", at_every_horizon("GD-m", "Adam-m").at_least(0.15, fails=0.05)).says(
-        "At each horizon Adam ends below GD, both without momentum: smallest Γ"
-    ),
-    Claim("hor-gap-momentum", at_every_horizon("GD+m", "Adam+m").at_least(0.15, fails=0.05)).says(
-        "At each horizon Adam ends below GD, both with momentum: smallest Γ"
-    ),
-    Claim("hor-direction", at_every_horizon("NormGD-m", "Adam-m", "Sign-m", "AdaGrad").at_least(0.15, fails=0.05)).says(
-        "At each horizon Adam, sign descent and AdaGrad end below normalised GD, all without momentum: smallest Γ"
-    ),
-    Claim(
-        "hor-rare", measures.largest(*(measures.rarest(plan, "GD-m") for plan in SHORT)).at_most(0.15, fails=0.5)
-    ).says("At each horizon GD without momentum makes little progress on the rarest level: largest ρ_G"),
-    Claim(
-        "hor-order", measures.smallest(*(measures.order(plan, "GD-m") for plan in SHORT)).at_least(0.8, fails=0.3)
-    ).says("At each horizon the loss under GD without momentum grows with rarity: smallest τ of level and loss"),
-)
+def by_level(results: Results) -> Drawing:
+    """Return the loss by level of GD and Adam at each horizon."""
+    return grid_of_cases(horizons(results), ("GD-m", "Adam-m", "GD+m", "Adam+m"))(results)
+
+
+def mean_loss(results: Results) -> Drawing:
+    """Return the mean loss of all optimizers at each horizon."""
+    return overall_by_case(horizons(results))(results)
+
+
+def horizons(results: Results) -> dict[str, str]:
+    """Return the plans by what their panels are called."""
+    return {f"T = {results.sweep(name).sweep.steps}": name for name in SHORT}
+
 
 FIGURE = Figure(
     id="horizons",
@@ -78,8 +64,24 @@ FIGURE = Figure(
     statement="The picture of Figure 4 does not depend on when one looks: it is there after 15 %, 20 % and 50 % of the updates.",
     scales={"smoke": HorizonSizes(m=4), "laptop": HorizonSizes(m=7), "paper": HorizonSizes(m=11)},
     plans=plans,
-    claims=CLAIMS,
-    draw=draw,
+    claims=(
+        Claim("hor-gap", smallest_gap("GD-m", "Adam-m").at_least(0.15, fails=0.05)).says(
+            "At each horizon Adam ends below GD, both without momentum"
+        ),
+        Claim("hor-gap-momentum", smallest_gap("GD+m", "Adam+m").at_least(0.15, fails=0.05)).says(
+            "At each horizon Adam ends below GD, both with momentum"
+        ),
+        Claim("hor-direction", smallest_gap("NormGD-m", "Adam-m", "Sign-m", "AdaGrad").at_least(0.15, fails=0.05)).says(
+            "At each horizon Adam, sign descent and AdaGrad end below normalised GD, all without momentum"
+        ),
+        Claim("hor-rare", largest(*(rarest(plan, "GD-m") for plan in SHORT)).at_most(0.15, fails=0.5)).says(
+            "At each horizon GD without momentum makes little progress on the rarest level: largest ρ_G"
+        ),
+        Claim("hor-order", smallest(*(order(plan, "GD-m") for plan in SHORT)).at_least(0.8, fails=0.3)).says(
+            "At each horizon the loss under GD without momentum grows with rarity: smallest τ of level and loss"
+        ),
+    ),
+    draw={"horizons": by_level, "horizons-all": mean_loss},
     rule=f"{RULE} The horizons are the paper's shares of T(m).",
-    where=WHERE,
+    where="Appendix, shorter horizons",
 )

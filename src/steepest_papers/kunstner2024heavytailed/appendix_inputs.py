@@ -6,10 +6,9 @@ trained for 25 updates, as in the paper, but at tuned rates; `linear.gaussian_gr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from steepest.claims import drawings, measures
-from steepest.claims.claim import Claim
+from steepest.claims.claim import Claim, Measure, placed
+from steepest.claims.drawings import ends_by_case, grid_of_cases
+from steepest.claims.measures import difference, gap, order
 from steepest.claims.paper import Drawing, Figure, Results
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.problems import SoftmaxRegression
@@ -18,7 +17,7 @@ from steepest_papers.kunstner2024heavytailed.linear import LinearSizes, gaussian
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM, GD
 
 UPDATES = 25
-WHERE = "Appendix, inputs of the linear model (claim inferred)"
+LABELS = ("GD-m", "Adam-m")
 
 
 class InputSizes(LinearSizes):
@@ -66,47 +65,27 @@ def plans(sizes: InputSizes) -> dict[str, Plan]:
     }
 
 
-def draw(results: Results) -> Mapping[str, Drawing]:
-    """Return where both end on each law of inputs, and loss by level."""
-    sizes = results.settings
-    cases = {f"N({mean:g}, 1)": f"mean-{mean:g}" for mean in sizes.means}
-    cases |= {f"N(0, {std:g}²)": f"std-{std:g}" for std in sizes.stds}
-    variants = {"uniform": "uniform", "d < n": "few", "constant input": "constant"}
-    labels = ("GD-m", "Adam-m")
-    return {
-        "inputs": drawings.ends_by_case(results, cases, labels, axis="law of the inputs"),
-        "inputs-groups": drawings.grid_of_cases(results, cases, labels),
-        "inputs-variants": drawings.grid_of_cases(results, variants, labels),
-    }
-
-
-def gap(plan: str) -> measures.Measure:
+def gap_on(plan: str) -> Measure:
     """Return Γ of GD over Adam, both without momentum."""
-    return measures.gap(plan, "GD-m", "Adam-m")
+    return gap(plan, "GD-m", "Adam-m")
 
 
-CLAIMS = (
-    Claim("in-mean-gap", gap("mean-1").at_least(0.15, fails=0.05)).says("On inputs N(1, 1) Adam ends below GD"),
-    Claim("in-mean", measures.difference(gap("mean-1"), gap("mean-0")).at_least(0.05, fails=0.0)).says(
-        "The gap depends on the inputs' mean, with which GD must take smaller steps: Γ on N(1, 1) minus Γ on N(0, 1)"
-    ),
-    Claim(
-        "in-order",
-        measures.order("mean-0", "GD-m").at_least(0.8, fails=0.3),
-        where="Appendix, inputs of the linear model",
-        kind="ours",
-    ).says("Frequency alone suffices for the order: τ of level and loss under GD on N(0, 1)"),
-    Claim(
-        "in-scale",
-        measures.difference(gap("std-0.1"), gap("mean-0")).absolute().at_most(0.1, fails=0.2),
-        where="Appendix, inputs of the linear model",
-        kind="ours",
-    ).says("Scaling centred inputs is undone by the rates: |Γ on N(0, 0.1²) − Γ on N(0, 1)|"),
-    Claim("in-few", gap("few").at_least(0.15, fails=0.05)).says("With fewer inputs than samples the gap remains"),
-    Claim(
-        "in-constant", measures.difference(gap("constant"), gap("uniform")).absolute().at_most(0.05, fails=0.15)
-    ).says("A constant input changes little: |Γ with it − Γ without|"),
-)
+def ends(results: Results) -> Drawing:
+    """Return where GD and Adam end on each Gaussian law of inputs."""
+    return ends_by_case(laws(results), LABELS, axis="law of the inputs")(results)
+
+
+def by_level(results: Results) -> Drawing:
+    """Return their loss by level on each Gaussian law of inputs."""
+    return grid_of_cases(laws(results), LABELS)(results)
+
+
+def laws(results: Results) -> dict[str, str]:
+    """Return the plans on Gaussian inputs by what their panels are called."""
+    sizes = results.settings
+    means = {f"N({mean:g}, 1)": f"mean-{mean:g}" for mean in sizes.means}
+    return means | {f"N(0, {std:g}²)": f"std-{std:g}" for std in sizes.stds}
+
 
 FIGURE = Figure(
     id="inputs",
@@ -121,11 +100,36 @@ FIGURE = Figure(
         "paper": InputSizes(m=7, means=(1.0, 0.75, 0.5, 0.25, 0.1, 0.0), stds=(0.75, 0.5, 0.25, 0.1)),
     },
     plans=plans,
-    claims=CLAIMS,
-    draw=draw,
+    claims=(
+        Claim("in-mean-gap", gap_on("mean-1").at_least(0.15, fails=0.05)).says("On inputs N(1, 1) Adam ends below GD"),
+        Claim("in-mean", difference(gap_on("mean-1"), gap_on("mean-0")).at_least(0.05, fails=0.0)).says(
+            "The gap depends on the inputs' mean, with which GD must take smaller steps: Γ on N(1, 1) minus Γ on N(0, 1)"
+        ),
+        *placed(
+            "Appendix, inputs of the linear model",
+            Claim("in-order", order("mean-0", "GD-m").at_least(0.8, fails=0.3)).says(
+                "Frequency alone suffices for the order under GD on N(0, 1)"
+            ),
+            Claim("in-scale", difference(gap_on("std-0.1"), gap_on("mean-0")).absolute().at_most(0.1, fails=0.2)).says(
+                "Scaling centred inputs is undone by the rates: |Γ on N(0, 0.1²) − Γ on N(0, 1)|"
+            ),
+            kind="ours",
+        ),
+        Claim("in-few", gap_on("few").at_least(0.15, fails=0.05)).says(
+            "With fewer inputs than samples the gap remains"
+        ),
+        Claim(
+            "in-constant", difference(gap_on("constant"), gap_on("uniform")).absolute().at_most(0.05, fails=0.15)
+        ).says("A constant input changes little: |Γ with it − Γ without|"),
+    ),
+    draw={
+        "inputs": ends,
+        "inputs-groups": by_level,
+        "inputs-variants": grid_of_cases({"uniform": "uniform", "d < n": "few", "constant input": "constant"}, LABELS),
+    },
     rule=(
         "The paper's own size, m = 7. Of its means the first, third, fifth and last, of its scales the smallest. 25 updates as "
         "in the paper; d = 400 (at other m 400·n/896) and the constant input have T(m), as has Figure 4, whose runs are shared."
     ),
-    where=WHERE,
+    where="Appendix, inputs of the linear model (claim inferred)",
 )

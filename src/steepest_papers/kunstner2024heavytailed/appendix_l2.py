@@ -12,18 +12,20 @@ The grid is λ_c/100, λ_c/10, λ_c, 10 λ_c. Classes that are frequent can stil
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
-from steepest.claims import drawings, measures
 from steepest.claims.claim import Claim
-from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.drawings import ends_by_case, grid_of_cases
+from steepest.claims.measures import difference, gap, rarest
+from steepest.claims.paper import Figure
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.runs.sweep import Plan
 from steepest_papers.kunstner2024heavytailed.linear import RULE, LinearSizes, linear_sweep
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M, GD_M
 
-FACTORS = (0.0, 0.01, 0.1, 1.0, 10.0)
-WHERE = "Appendix, L2 regularisation"
+PLANS = {factor: f"l2-{factor:g}" for factor in (0.0, 0.01, 0.1, 1.0, 10.0)}  # by λ/λ_c
+TITLES = {rf"${factor:g}\,\lambda_c$" if factor else "0": plan for factor, plan in PLANS.items()}
+LABELS = ("GD+m", "Adam+m")
+GAP_SMALL, GAP_LARGE = (gap(PLANS[factor], *LABELS) for factor in (0.01, 10.0))
 
 
 def critical(data: HeavyTailedLabels) -> float:
@@ -43,43 +45,11 @@ class PenaltySizes(LinearSizes):
         return f"{super().summary()}, λ_c={critical(HeavyTailedLabels(m=self.m)):.3g}"
 
 
-def plan_name(factor: float) -> str:
-    """Return the name of the sweep at λ = factor·λ_c."""
-    return f"l2-{factor:g}"
-
-
 def plans(sizes: PenaltySizes) -> dict[str, Plan]:
     """Return one sweep of GD and Adam with momentum for each λ; the runs at λ = 0 are those of Figure 4."""
     sweep, unit = linear_sweep(sizes, (GD_M, ADAM_M)), critical(HeavyTailedLabels(m=sizes.m))
-    return {plan_name(factor): sweep.changed(l2=factor * unit) for factor in FACTORS}
+    return {name: sweep.changed(l2=factor * unit) for factor, name in PLANS.items()}
 
-
-def draw(results: Results) -> Mapping[str, Drawing]:
-    """Return where both end at each λ, and loss by level."""
-    cases = {rf"${factor:g}\,\lambda_c$" if factor else "0": plan_name(factor) for factor in FACTORS}
-    titles = {f"λ = {name}": plan for name, plan in cases.items()}
-    return {
-        "l2": drawings.ends_by_case(results, cases, ("GD+m", "Adam+m"), axis="λ"),
-        "l2-groups": drawings.grid_of_cases(results, titles, ("GD+m", "Adam+m")),
-    }
-
-
-SMALL, LARGE = plan_name(FACTORS[1]), plan_name(FACTORS[-1])
-GAP_SMALL, GAP_LARGE = (measures.gap(plan, "GD+m", "Adam+m") for plan in (SMALL, LARGE))
-CLAIMS = (
-    Claim("l2-small", GAP_SMALL().at_least(0.15, fails=0.05)).says(
-        "At the smallest λ the gap remains: Γ of the unpenalised loss, both with momentum"
-    ),
-    Claim("l2-large", GAP_LARGE().at_most(0.05, fails=0.15)).says(
-        "At the largest λ there is no gap: Γ, both with momentum"
-    ),
-    Claim("l2-fades", measures.difference(GAP_SMALL, GAP_LARGE).at_least(0.1, fails=0.0)).says(
-        "The gap fades as λ grows: Γ at the smallest λ minus Γ at the largest"
-    ),
-    Claim("l2-large-rare", measures.rarest(LARGE, "Adam+m").at_most(0.15, fails=0.5)).says(
-        "At the largest λ Adam cannot fit the rarest level either"
-    ),
-)
 
 FIGURE = Figure(
     id="l2",
@@ -90,11 +60,27 @@ FIGURE = Figure(
     ),
     scales={"smoke": PenaltySizes(m=4), "laptop": PenaltySizes(m=7), "paper": PenaltySizes(m=11)},
     plans=plans,
-    claims=CLAIMS,
-    draw=draw,
+    claims=(
+        Claim(
+            "l2-small", GAP_SMALL.named("Γ of the unpenalised loss, both with momentum").at_least(0.15, fails=0.05)
+        ).says("At the smallest λ the gap remains"),
+        Claim("l2-large", GAP_LARGE.named("Γ, both with momentum").at_most(0.05, fails=0.15)).says(
+            "At the largest λ there is no gap"
+        ),
+        Claim("l2-fades", difference(GAP_SMALL, GAP_LARGE).at_least(0.1, fails=0.0)).says(
+            "The gap fades as λ grows: Γ at the smallest λ minus Γ at the largest"
+        ),
+        Claim("l2-large-rare", rarest(PLANS[10.0], "Adam+m").at_most(0.15, fails=0.5)).says(
+            "At the largest λ Adam cannot fit the rarest level either"
+        ),
+    ),
+    draw={
+        "l2": ends_by_case(TITLES, LABELS, axis="λ"),
+        "l2-groups": grid_of_cases({f"λ = {title}": plan for title, plan in TITLES.items()}, LABELS),
+    },
     rule=(
         f"{RULE} The paper's λ are unknown. Ours are λ_c/100 … 10 λ_c with λ_c = d/(12 n log c), above which the penalty "
         "forbids to fit a single sample."
     ),
-    where=WHERE,
+    where="Appendix, L2 regularisation",
 )

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.paper import Figure
 from steepest.runs.sweep import Plan
 from steepest_papers.kunstner2024heavytailed import reweighting
 from steepest_papers.kunstner2024heavytailed.linear import RULE, LinearSizes, linear_sweep
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M, GD, GD_M
 
-PREFIX = "rew"
-
 
 def plans(sizes: LinearSizes) -> dict[str, Plan]:
     """Return GD with and without momentum under each weighting; the runs without weights, and Adam's, are Figure 4's."""
-    return reweighting.plans(PREFIX, linear_sweep(sizes, (GD, GD_M, ADAM_M)), unweighted_only=(ADAM_M,))
-
-
-def draw(results: Results) -> Mapping[str, Drawing]:
-    """Return unweighted loss and loss by level under each weighting, with momentum and without."""
-    return {
-        "reweighting": reweighting.draw(results, PREFIX, "GD+m", ("Adam+m",)),
-        "reweighting-plain": reweighting.draw(results, PREFIX, "GD-m", ("Adam+m",)),
-    }
+    return reweighting.plans("rew", linear_sweep(sizes, (GD, GD_M, ADAM_M)), unweighted_only=(ADAM_M,))
 
 
 FIGURE = Figure(
@@ -35,7 +23,10 @@ FIGURE = Figure(
     ),
     scales={"smoke": LinearSizes(m=4), "laptop": LinearSizes(m=7), "paper": LinearSizes(m=11)},
     plans=plans,
-    claims=reweighting.claims(PREFIX, "Appendix, reweighted losses, linear model", "GD+m", safer_over=("GD-m", "GD+m")),
-    draw=draw,
+    claims=reweighting.claims("rew", "Appendix, reweighted losses, linear model", "GD+m", safer_over=("GD-m", "GD+m")),
+    draw={
+        "reweighting": reweighting.draw("rew", "GD+m", ("Adam+m",)),
+        "reweighting-plain": reweighting.draw("rew", "GD-m", ("Adam+m",)),
+    },
     rule=f"{RULE} Grids start from those without weights. Rates are selected by the weighted loss, as in the paper.",
 )

@@ -2,29 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from steepest.claims import drawings
-from steepest.claims.paper import Drawing, Figure, Results
-from steepest.runs.sweep import Plan
-from steepest_papers.kunstner2024heavytailed.fig4_linear import gap_claims
-from steepest_papers.kunstner2024heavytailed.linear import RULE, LinearSizes, linear_sweep
+from steepest.claims.drawings import learning_rates, overview
+from steepest.claims.paper import Figure
+from steepest_papers.kunstner2024heavytailed.linear import RULE, SHOWN, LinearSizes, gap_claims, linear_plan
 from steepest_papers.kunstner2024heavytailed.optimizers import GD_AND_ADAM
-
-
-def plans(sizes: LinearSizes) -> dict[str, Plan]:
-    """Return the sweep of gradient descent and Adam, with and without momentum."""
-    return {"larger": linear_sweep(sizes, GD_AND_ADAM)}
-
-
-def draw(results: Results) -> Mapping[str, Drawing]:
-    """Return overall loss and loss by level, and the learning-rate sweep."""
-    shown = ("GD-m", "GD+m", "Adam-m", "Adam+m")
-    return {
-        "fig4-larger": drawings.overview(results, "larger", shown, title="Linear model, overall"),
-        "fig4-larger-rates": drawings.learning_rates(results, "larger"),
-    }
-
 
 FIGURE = Figure(
     id="fig4-larger",
@@ -34,8 +15,12 @@ FIGURE = Figure(
         "up within the horizon; the verdicts at two sizes show where the claims are heading as m grows to the paper's 11."
     ),
     scales={"smoke": LinearSizes(m=5), "laptop": LinearSizes(m=8), "paper": LinearSizes(m=11)},
-    plans=plans,
+    plans=linear_plan("larger", GD_AND_ADAM),
     claims=gap_claims("larger", "larger"),
-    draw=draw,
+    draw={
+        "fig4-larger": overview("larger", SHOWN, title="Linear model, overall"),
+        "fig4-larger-rates": learning_rates("larger"),
+    },
     rule=RULE,
+    where="Figure 4",
 )

@@ -17,23 +17,21 @@ sign descent on the same problem.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field
 
-from steepest.claims import drawings
 from steepest.claims.claim import Claim, Measured, measure
+from steepest.claims.drawings import by_group
 from steepest.claims.figures import canvas, line_style, table
-from steepest.claims.paper import Drawing, Figure, Results, Settings
-from steepest.data.corpora import open_corpus
+from steepest.claims.measures import run_ids
+from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.slopes import slope
 from steepest.data.frequency import frequency_groups
-from steepest.data.tokens import word_vocabulary
-from steepest.problems import LastLayer
 from steepest.runs.method import Method
 from steepest.runs.results import Undecided
-from steepest.runs.sweep import Grid, Plan, Seeds, Sweep, decades
+from steepest.runs.sweep import Grid, Plan, Sweep, decades
+from steepest_papers.kunstner2024heavytailed.last_layer import LastLayerSizes
 from steepest_papers.kunstner2024heavytailed.optimizers import GD, LAST_LAYER_RATES, SIGN
 
 if TYPE_CHECKING:
@@ -41,32 +39,6 @@ if TYPE_CHECKING:
 
 GROUPS, LEAST_GROUPS = 10, 5
 PAPER_WIDTH = 1_200
-
-
-class HorizonSizes(Settings):
-    """Sizes of the experiment.
-
-    Args:
-        windows: windows of 35 tokens; n = 35·windows.
-        width: D of the frozen features.
-        seeds: they draw the frozen transformer and the head.
-        corpus: `wikipedia`, `newsgroups`, or the user's text file or folder.
-    """
-
-    windows: Annotated[int, Field(ge=1)]
-    width: Annotated[int, Field(ge=2, multiple_of=2)]
-    seeds: Seeds = (0, 1, 2)
-    corpus: str = "wikipedia"
-
-    def problem(self) -> LastLayer:
-        """Return the problem."""
-        corpus = open_corpus(self.corpus)
-        return LastLayer(corpus=corpus, vocabulary=word_vocabulary(corpus), windows=self.windows, width=self.width)
-
-    def summary(self) -> str:
-        """Return text, n, width and seeds; c and T follow from the text."""
-        seeds = " ".join(map(str, self.seeds))
-        return f"{self.corpus}, words, n={35 * self.windows} tokens, width={self.width}, seeds {seeds}"
 
 
 def horizon(num_classes: int) -> int:
@@ -88,7 +60,7 @@ def grid(method: Method, width: int) -> Grid:
     return decades(centre - 1, centre + 1)
 
 
-def plans(sizes: HorizonSizes) -> dict[str, Plan]:
+def plans(sizes: LastLayerSizes) -> dict[str, Plan]:
     """Return a sweep of gradient descent and sign descent over decades, every seed at each rate."""
     problem = sizes.problem()
     sweep = Sweep(
@@ -134,49 +106,39 @@ def group_rarity(results: Results) -> np.ndarray:
     return rarity(results.settings.problem().setup(0).class_counts.numpy())
 
 
-def slope(rarities: np.ndarray, times: np.ndarray) -> float:
+def slope_of_groups(rarities: np.ndarray, times: np.ndarray) -> float:
     """Return the least-squares slope of log t_g on log 1/π_g over the groups that have both.
 
     Raises:
         Undecided: fewer than five such groups.
     """
-    known = ~np.isnan(times)
-    if known.sum() < LEAST_GROUPS:
-        raise Undecided(f"only {known.sum()} groups came down to half of their loss; a slope needs {LEAST_GROUPS}")
-    return float(np.polyfit(np.log(rarities[known]), np.log(times[known]), 1)[0])
+    reached = (~np.isnan(times)).sum()
+    if reached < LEAST_GROUPS:
+        raise Undecided(f"only {reached} groups came down to half of their loss; a slope needs {LEAST_GROUPS}")
+    return slope(rarities, times).value
 
 
 @measure()
 def slope_off(results: Results, label: str, law: float) -> Measured:
-    """Return the measure |slope − law|, one per seed."""
+    """Return |slope − law|, one per seed."""
     best = results.sweep("horizon").best(label)
     times, x = half_times(best.curves("group")), group_rarity(results)
-    slopes = np.array([slope(x, row) for row in times])
+    slopes = np.array([slope_of_groups(x, row) for row in times])
     shown = " ".join(f"{t:.0f}" for t in np.nanmedian(times[:, ~np.isnan(x)], axis=0))
     missing = int(np.isnan(times[:, ~np.isnan(x)]).sum())
     evidence = f"{label} at 10^{best.exponent:g}: slopes {' '.join(f'{s:.2f}' for s in slopes)}; t by group {shown}"
     evidence += f"; {missing} left out" if missing else ""
-    return Measured(np.abs(slopes - law).tolist(), [run.id for run in best.runs], evidence=evidence)
+    return Measured(np.abs(slopes - law).tolist(), run_ids(best), evidence=evidence)
 
 
-CLAIMS = (
-    Claim("horizon-gd", slope_off("GD-m", 1.0).at_most(0.25, fails=0.5)).says(
-        "GD halves the loss of a group after a number of updates ∝ 1/π: |slope − 1| of log t on log 1/π"
-    ),
-    Claim("horizon-sign", slope_off("Sign-m", 0.0).at_most(0.25, fails=0.5)).says(
-        "Sign descent halves the loss of every group after as many updates: |slope| of log t on log 1/π"
-    ),
-)
-
-
-def draw(results: Results) -> Mapping[str, Drawing]:
+def draw(results: Results) -> Drawing:
     """Return the loss by group of GD and of sign descent, and the updates to half of it against 1/π."""
     sweep, x = results.sweep("horizon"), group_rarity(results)
     figure, axes = canvas(1, 3, width=3.4, height=3.0)
     rows: list[dict[str, Any]] = []
     for ax, label, name in zip(axes[0], ("GD-m", "Sign-m"), ("Gradient descent", "Sign descent"), strict=False):
         best = sweep.best(label, decisive=False)
-        drawings.by_group(ax, best)
+        by_group(ax, best)
         ax.set(xscale="log", title=name)
         times = half_times(best.curves("group"))
         _points(axes[0, 2], name, x, times, law=int(label == "GD-m"), colour=line_style(label)["color"])
@@ -188,7 +150,7 @@ def draw(results: Results) -> Mapping[str, Drawing]:
     axes[0, 0].set_ylabel("training loss")
     axes[0, 2].set(xlabel=r"$1/\pi$ of the group", title="Updates to half of the loss")
     axes[0, 2].legend(loc="lower right")
-    return {"horizon": Drawing(figure, table(rows))}
+    return Drawing(figure, table(rows))
 
 
 def _points(ax: Axes, name: str, x: np.ndarray, times: np.ndarray, *, law: int, colour: str) -> None:
@@ -213,7 +175,7 @@ def _points(ax: Axes, name: str, x: np.ndarray, times: np.ndarray, *, law: int, 
 def _slopes(x: np.ndarray, times: np.ndarray) -> str:
     """Return the mean slope for the legend, or nothing where one is undecided."""
     try:
-        return f": slope {np.mean([slope(x, row) for row in times]):.2f}"
+        return f": slope {np.mean([slope_of_groups(x, row) for row in times]):.2f}"
     except Undecided:
         return ""
 
@@ -226,13 +188,20 @@ FIGURE = Figure(
         "depend on it. This measures both on the last layer of a frozen transformer, where the theory's inputs are not given."
     ),
     scales={
-        "smoke": HorizonSizes(windows=6, width=16),
-        "laptop": HorizonSizes(windows=20, width=64),
-        "paper": HorizonSizes(windows=2_000, width=1_200),
+        "smoke": LastLayerSizes(windows=6, width=16),
+        "laptop": LastLayerSizes(windows=20, width=64),
+        "paper": LastLayerSizes(windows=2_000, width=1_200),
     },
     plans=plans,
-    claims=CLAIMS,
-    draw=draw,
+    claims=(
+        Claim("horizon-gd", slope_off("GD-m", 1.0).at_most(0.25, fails=0.5)).says(
+            "GD halves the loss of a group after a number of updates ∝ 1/π: |slope − 1| of log t on log 1/π"
+        ),
+        Claim("horizon-sign", slope_off("Sign-m", 0.0).at_most(0.25, fails=0.5)).says(
+            "Sign descent halves the loss of every group after as many updates: |slope| of log t on log 1/π"
+        ),
+    ),
+    draw={"horizon": draw},
     rule=(
         "T = 6c, the time in which gradient flow halves the loss of the rarest class at the largest stable rate. The number of "
         "windows is set by cost alone, a CPU minute for the figure. The paper has no such experiment; its scale is that of "

@@ -7,16 +7,18 @@ Inputs are uniform noise; labels are independent of them and heavy-tailed: m lev
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated
 
 from pydantic import Field
 
+from steepest.claims.claim import Claim
+from steepest.claims.measures import gap, least, rarest
 from steepest.claims.paper import Settings
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.problems import SoftmaxRegression
 from steepest.runs.method import Method
-from steepest.runs.sweep import Grid, Seeds, Sweep
+from steepest.runs.sweep import Grid, Plan, Seeds, Sweep
 from steepest_papers.kunstner2024heavytailed.optimizers import (
     ADAM,
     GD,
@@ -27,6 +29,7 @@ from steepest_papers.kunstner2024heavytailed.optimizers import (
 )
 
 PAPER_M, PAPER_STEPS = 11, 1000
+SHOWN = ("GD-m", "GD+m", "Adam-m", "Adam+m")
 RULE = (
     "T(m) = 1000·c(m)/c(11) with c(m) = 2^m − 1: gradient flow learns class k in a time ∝ 1/π_k (Theorem 3), and the rarest "
     "class has 1/π_c ∝ c. Learning-rate grids move by the 1/d rule of optimizers.py."
@@ -69,6 +72,30 @@ def linear_sweep(sizes: LinearSizes, methods: Iterable[Method]) -> Sweep:
         steps=horizon(sizes.m),
         seeds=sizes.seeds,
         groups=sizes.m,
+    )
+
+
+def linear_plan(name: str, methods: Sequence[Method]) -> Callable[[LinearSizes], dict[str, Plan]]:
+    """Return the plans of a figure with one sweep, given its name and its optimizers."""
+    return lambda sizes: {name: linear_sweep(sizes, methods)}
+
+
+def gap_claims(prefix: str, plan: str) -> tuple[Claim, ...]:
+    """Return the main claims of Figure 4 on a sweep of gradient descent and Adam, with and without momentum."""
+    return tuple(
+        claim
+        for tag, m, words in (("", "-m", "without momentum"), ("-momentum", "+m", "with momentum"))
+        for claim in (
+            Claim(f"{prefix}-gd-rare{tag}", rarest(plan, f"GD{m}").at_most(0.15, fails=0.5)).says(
+                f"GD {words} makes little progress on the rarest level"
+            ),
+            Claim(f"{prefix}-adam-all{tag}", least(plan, f"Adam{m}").at_least(0.5, fails=0.15)).says(
+                f"Adam {words} makes progress on every level"
+            ),
+            Claim(f"{prefix}-gap{tag}", gap(plan, f"GD{m}", f"Adam{m}").at_least(0.15, fails=0.05)).says(
+                f"Adam ends below GD, both {words}"
+            ),
+        )
     )
 
 

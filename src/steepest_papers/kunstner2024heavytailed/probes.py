@@ -29,7 +29,7 @@ class CurvatureByClass(Probe):
     the path or to the whole space (Kunstner et al. 2024, Figure 7 and the mirrored paths of its appendix).
 
     Args:
-        at: the numbers of updates at which it measures.
+        at: steps at which it measures.
         mirrored: measure at (−W, −b) too.
     """
 
@@ -62,7 +62,7 @@ class ProbabilityByGroup(Probe):
     Columns: group (0 = most frequent), p05, p50, p95; empty groups are left out (Kunstner et al. 2024, appendix).
 
     Args:
-        at: the numbers of updates at which it measures.
+        at: steps at which it measures.
         groups: number of frequency groups G.
     """
 
@@ -85,7 +85,7 @@ class HessianBlocks(Probe):
     Columns: i, j (class ids, most frequent first) and trace, negative for i ≠ j (Kunstner et al. 2024, Appendix H.1).
 
     Args:
-        at: the numbers of updates at which it measures.
+        at: steps at which it measures.
         size: number of classes; all of them where there are fewer.
     """
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from steepest.claims import drawings
-from steepest.claims.claim import Claim, Measured, measure
+from steepest.claims.claim import Claim, Measured, measure, placed
 from steepest.claims.figures import canvas, line_style
 from steepest.claims.measures import final_losses, run_ids
 from steepest.claims.paper import Drawing, Results
@@ -64,41 +64,41 @@ def claims(prefix: str, where: str, label: str = "GD+m", safer_over: tuple[str, 
         label: the optimizer whose loss is compared.
         safer_over: the optimizers over which the worst case is taken.
     """
-    return (
-        Claim(
-            f"{prefix}-root", gain(prefix, "none", "inverse-sqrt", label).at_least(0.05, fails=0.0), where=where
-        ).says(f"{label} on the loss weighted by 1/√π_k ends below plain {label}, in the unweighted loss: Γ"),
-        Claim(f"{prefix}-inverse", gain(prefix, "none", "inverse", label).at_least(0.05, fails=0.0), where=where).says(
-            f"{label} on the loss weighted by 1/π_k ends below plain {label}, in the unweighted loss: Γ"
+    return placed(
+        where,
+        Claim(f"{prefix}-root", gain(prefix, "none", "inverse-sqrt", label).at_least(0.05, fails=0.0)).says(
+            f"{label} on the loss weighted by 1/√π_k ends below plain {label}, in the unweighted loss"
         ),
-        Claim(f"{prefix}-safer", worst_case(prefix, safer_over).at_most(0.0, fails=0.05), where=where).says(
+        Claim(f"{prefix}-inverse", gain(prefix, "none", "inverse", label).at_least(0.05, fails=0.0)).says(
+            f"{label} on the loss weighted by 1/π_k ends below plain {label}, in the unweighted loss"
+        ),
+        Claim(f"{prefix}-safer", worst_case(prefix, safer_over).at_most(0.0, fails=0.05)).says(
             "1/√π_k is the safer of the two: largest unweighted loss under 1/√π_k minus that under 1/π_k, over "
             f"{' and '.join(safer_over)}, in units of L(0)"
         ),
         Claim(
             f"{prefix}-adjusted",
             gain(prefix, "logit-adjusted", "inverse-sqrt", label).at_least(0.05, fails=0.0),
-            where=where,
             kind="ours",
         ).says(
-            f"Adjusting the logits moves the start of {label} but not the speed of rare classes, so it ends above 1/√π_k: Γ"
+            f"Adjusting the logits moves the start of {label} but not the speed of rare classes, so it ends above 1/√π_k"
         ),
     )
 
 
-@measure()
+@measure("Γ")
 def gain(results: Results, prefix: str, worse: Weighting, better: Weighting, label: str) -> Measured:
-    """Return the measure (L_worse(T) − L_better(T))/L(0), all losses unweighted, L(0) that of the plain model."""
+    """Return (L_worse(T) − L_better(T))/L(0), all losses unweighted, L(0) that of the plain model."""
     sweeps = {weighting: results.sweep(plan_name(prefix, weighting)) for weighting in (worse, better)}
     slow, fast = (sweep.best(label) for sweep in sweeps.values())
     values = (final_losses(slow) - final_losses(fast)) / _initial(results, prefix, label)
-    evidence = "; ".join(f"{NAMES[w]}: {_told(sweep, label)}" for w, sweep in sweeps.items())
+    evidence = "; ".join(f"{NAMES[w]}: {_selected(sweep, label)}" for w, sweep in sweeps.items())
     return Measured(values.tolist(), run_ids(slow, fast), evidence=evidence)
 
 
 @measure()
 def worst_case(results: Results, prefix: str, labels: tuple[str, ...]) -> Measured:
-    """Return the measure (max_label L under 1/√π_k − max_label L under 1/π_k)/L(0)."""
+    """Return (max_label L under 1/√π_k − max_label L under 1/π_k)/L(0)."""
     root, inverse = (
         [results.sweep(plan_name(prefix, weighting)).best(label) for label in labels]
         for weighting in ("inverse-sqrt", "inverse")
@@ -127,14 +127,15 @@ def _initial(results: Results, prefix: str, label: str) -> np.ndarray:
     return np.asarray(plain.curves()[:, 0])
 
 
-def _told(sweep: SweepResults, label: str) -> str:
+def _selected(sweep: SweepResults, label: str) -> str:
     best, (exponent, run) = sweep.best(label), selected_by_loss(sweep, label)
-    told = f"{final_losses(best).mean():.3g} at 10^{best.exponent:g}"
+    end = f"{final_losses(best).mean():.3g} at 10^{best.exponent:g}"
     if exponent == best.exponent:
-        return f"{told}, also if selected by the unweighted loss"
-    return f"{told}, while the unweighted loss would select 10^{exponent:g} ({run.facts['final_loss']:.3g}, first seed)"
+        return f"{end}, also if selected by the unweighted loss"
+    return f"{end}, while the unweighted loss would select 10^{exponent:g} ({run.facts['final_loss']:.3g}, first seed)"
 
 
+@drawings.drawing
 def draw(results: Results, prefix: str, label: str, references: tuple[str, ...] = ()) -> Drawing:
     """Return the unweighted loss of an optimizer under each weighting, beside references, and its loss by group."""
     plain = results.sweep(plan_name(prefix, "none"))

@@ -1,25 +1,28 @@
 """Table 1: model, data and batch size of each experiment, read from the specs that the figures run.
 
-Its settings have the fields of all figures, so that a change such as `m=8` reaches the table as it reaches them.
+A change of any figure's settings, such as `m=8`, reaches the table as it reaches the figures; they are imported when it is
+drawn or changed.
 """
 
 from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from functools import singledispatch
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from pydantic import create_model
+from pydantic import ConfigDict
 
 from steepest.claims.figures import canvas, table
 from steepest.claims.paper import Drawing, Figure, Results, Settings
 from steepest.component import Component
+from steepest.errors import unknown
 from steepest.problems import ImageClassification, LastLayer, Problem, SoftmaxRegression, WeightedQuadratic
 from steepest.problems.language_model import LanguageModel
 from steepest.runs.spec import Spec
 from steepest.runs.sweep import Plan, Sweep
+from steepest_papers.kunstner2024heavytailed import PAPER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,18 +37,39 @@ WIDTHS = {
     "updates": 13,
     "optimizers": 11,
 }
-
 GAP = 0.6  # between two rows, in lines
 
 
+def others() -> list[Figure]:
+    """Return the figures of the paper without the table."""
+    return [PAPER.figure(name) for name in PAPER.modules if name != "table1"]
+
+
 class TableSizes(Settings):
-    """Which sizes the table shows; `with_table` adds the fields of the figures, None where nothing is changed."""
+    """Which sizes the table shows, and changes of the figures' settings, as further fields."""
+
+    model_config = ConfigDict(extra="allow")
 
     scale: str
 
+    @classmethod
+    def changeable(cls) -> Collection[str]:
+        """Return `scale` and the settings of all figures."""
+        return {
+            "scale",
+            *(name for figure in others() for sizes in figure.scales.values() for name in sizes.changeable()),
+        }
+
+    def changed(self, **fields: Any) -> Self:
+        """Return a copy with further changes."""
+        for name in fields:
+            if name not in (known := self.changeable()):
+                raise unknown(f"field of {type(self).__name__}", name, known)
+        return type(self)(**(dict(self) | fields))
+
     def changes(self) -> dict[str, Any]:
-        """Return the fields that are changed."""
-        return {name: value for name, value in dict(self).items() if name != "scale" and value is not None}
+        """Return the changes of the figures' settings."""
+        return dict(self.model_extra or {})
 
     def summary(self) -> str:
         """Return the scale and the changes."""
@@ -118,8 +142,8 @@ def table_one(figures: Iterable[Figure], sizes: TableSizes) -> list[dict[str, An
     """Return one row for each different experiment of each figure; `run` names its first run."""
     rows: dict[tuple[str, Experiment], list[Spec]] = {}
     for figure in (figure for figure in figures if sizes.scale in figure.scales):
-        fields = type(figure.settings(sizes.scale)).model_fields
-        changes = {name: value for name, value in sizes.changes().items() if name in fields}
+        known = figure.settings(sizes.scale).changeable()
+        changes = {name: value for name, value in sizes.changes().items() if name in known}
         plans = figure.plans(figure.settings(sizes.scale, changes)).values()
         for spec in (spec for plan in plans for spec in _specs(plan)):
             rows.setdefault((figure.id, experiment(spec.problem)), []).append(spec)
@@ -140,8 +164,9 @@ def _row(figure: str, found: Experiment, specs: list[Spec]) -> dict[str, Any]:
     return {"figure": figure} | found._asdict() | {"updates": updates, "optimizers": methods, "run": specs[0].id}
 
 
-def draw(rows: list[dict[str, Any]]) -> Drawing:
-    """Return the rows as a picture."""
+def draw(results: Results) -> Drawing:
+    """Return the table of all figures as a picture."""
+    rows = table_one(others(), results.settings)
     lines = [{name: textwrap.wrap(_cell(row[name]), width) for name, width in WIDTHS.items()} for row in rows]
     heights = [max(len(cell) for cell in line.values()) for line in lines]
     figure, axes = canvas(1, 1, width=0.082 * sum(WIDTHS.values()), height=0.16 * (sum(heights) + GAP * len(rows) + 2))
@@ -168,23 +193,13 @@ def _write(ax: Axes, lines: list[dict[str, list[str]]], heights: list[int]) -> N
     ax.set_axis_off()
 
 
-def with_table(*figures: Figure) -> tuple[Figure, ...]:
-    """Return the figures of a paper and, at their end, the table of what they train."""
-    names = {name for figure in figures for sizes in figure.scales.values() for name in type(sizes).model_fields}
-    fields: Any = dict.fromkeys(sorted(names), (Any, None))
-    kind = create_model("TableSizes", __base__=TableSizes, **fields)
-
-    def drawings(results: Results) -> Mapping[str, Drawing]:
-        return {"table1": draw(table_one(figures, results.settings))}
-
-    found = Figure(
-        id="table1",
-        title="Table 1: model, data and batch of each experiment",
-        statement="What was trained on what. The table is read from the specs of the figures; it claims nothing.",
-        scales={scale: kind(scale=scale) for scale in ("smoke", "laptop", "paper")},
-        plans=lambda _: {},
-        claims=(),
-        draw=drawings,
-        rule="The sizes are those of the figures at the same scale.",
-    )
-    return (*figures, found)
+FIGURE = Figure(
+    id="table1",
+    title="Table 1: model, data and batch of each experiment",
+    statement="What was trained on what. The table is read from the specs of the figures; it claims nothing.",
+    scales={scale: TableSizes(scale=scale) for scale in ("smoke", "laptop", "paper")},
+    plans=lambda _: {},
+    claims=(),
+    draw={"table1": draw},
+    rule="The sizes are those of the figures at the same scale.",
+)

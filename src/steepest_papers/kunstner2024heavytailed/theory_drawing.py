@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from steepest.claims.drawings import with_run
 from steepest.claims.figures import canvas, group_colours, line_style
 from steepest.claims.paper import Drawing, Results
 from steepest.runs.store import Run
@@ -28,7 +28,7 @@ class Curve(NamedTuple):
     label: str | None
 
 
-def draw(results: Results) -> Mapping[str, Drawing]:
+def draw(results: Results) -> Drawing:
     """Return the loss by class under gradient flow, its collapse, sign descent, and the time to fit Zipf's law."""
     (gradient,), (sign,), (times,) = (results.calculations(name) for name in ("gradient flow", "sign flow", "times"))
     figure, axes = canvas(2, 2, width=3.6, height=2.9)
@@ -37,7 +37,7 @@ def draw(results: Results) -> Mapping[str, Drawing]:
     _sign(axes[1, 0], sign)
     _times(axes[1, 1], times)
     parts = ((gradient, "curves"), (gradient, "collapse"), (sign, "curves"), (times, "times"))
-    return {"theory": Drawing(figure, pa.concat_tables([_named(*part) for part in parts], promote_options="default"))}
+    return Drawing(figure, pa.concat_tables([_named(*part) for part in parts], promote_options="default"))
 
 
 def _by_class(ax: Axes, run: Run) -> None:
@@ -51,16 +51,9 @@ def _by_class(ax: Axes, run: Run) -> None:
 
 
 def _collapse(ax: Axes, run: Run) -> None:
-    s, curves = run.column("rescaled_time", "collapse"), _curves(run)
+    s, curves, line = run.column("rescaled_time", "collapse"), _curves(run), r"$(1-1/c)\,/\,\pi_k t$"
     ax.plot(s, run.column("closed_form", "collapse"), color="#c4c4c4", linewidth=4, label="closed form")
-    ax.plot(
-        s,
-        run.column("asymptote", "collapse"),
-        color="black",
-        linewidth=1,
-        linestyle="--",
-        label=r"$(1-1/c)\,/\,\pi_k t$",
-    )
+    ax.plot(s, run.column("asymptote", "collapse"), color="black", linewidth=1, linestyle="--", label=line)
     for i, curve in enumerate(curves):
         shown = slice(i, None, len(curves))
         ax.plot(s[shown], run.column(f"loss_{curve.rank}", "collapse")[shown], "o", color=curve.colour, markersize=4)
@@ -80,43 +73,33 @@ def _sign(ax: Axes, run: Run) -> None:
 
 
 def _times(ax: Axes, run: Run) -> None:
-    table = run.table("times").to_pydict()
-    columns = {name: np.array(values) for name, values in table.items()}
+    columns = {name: np.array(values) for name, values in run.table("times").to_pydict().items()}
     for fraction, dash in DASHES.items():
         mine = columns["fraction"] == fraction
         c = columns["classes"][mine]
         for flow, name in (("gradient", "GD"), ("sign", "Sign")):
             label = f"{flow} flow" if fraction == 0.01 else None
             ax.plot(c, columns[flow][mine], label=label, color=line_style(name)["color"], linestyle=dash)
-        ax.annotate(
-            f"{fraction:.0%}", (c[-1], columns["gradient"][mine][-1]), (4, -3), textcoords="offset points", fontsize=8
-        )
+        end = c[-1], columns["gradient"][mine][-1]
+        ax.annotate(f"{fraction:.0%}", end, (4, -3), textcoords="offset points", fontsize=8)
     ax.plot(c, columns["rarest"][mine], color="#c4c4c4", linewidth=4, zorder=0, label=r"$1/\pi_c$")
-    ax.set(
-        xscale="log",
-        yscale="log",
-        xlabel="number of classes $c$",
-        ylabel="time",
-        title="Time to 50, 10, 1 % of the loss",
-    )
+    ax.set(xscale="log", yscale="log", xlabel="number of classes $c$", ylabel="time")
+    ax.set_title("Time to 50, 10, 1 % of the loss")
     ax.set_xlim(c[0], 4 * c[-1])
     ax.legend(loc="upper left")
 
 
 def _curves(run: Run) -> list[Curve]:
     """Return the stored classes, dark the most frequent."""
-    ranks = run.column("class")
-    found = np.unique(ranks)
-    time, loss = run.column("time"), run.column("loss")
+    ranks, time, loss = run.column("class"), run.column("time"), run.column("loss")
+    classes = np.unique(ranks)
     return [
         Curve(int(k), time[ranks == k], loss[ranks == k], colour, f"$k={k}$" if i % 2 == 0 else None)
-        for i, (k, colour) in enumerate(zip(found, group_colours(len(found)), strict=True))
+        for i, (k, colour) in enumerate(zip(classes, group_colours(len(classes)), strict=True))
     ]
 
 
 def _named(run: Run, name: str) -> pa.Table:
     """Return a table of a run with the columns `run` and `table`."""
-    table = run.table(name)
-    return table.append_column("run", pa.array([run.id] * len(table))).append_column(
-        "table", pa.array([name] * len(table))
-    )
+    table = with_run(run.table(name), run)
+    return table.append_column("table", pa.array([name] * len(table)))

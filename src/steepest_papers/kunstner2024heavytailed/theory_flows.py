@@ -8,7 +8,9 @@ on the diagonal and b_k off it. With the margin u = a − b,
     sign flow       u = 2t
     both            ℓ_k = log(1 + (c − 1) e^{−u})
 
-The forms with Wright's ω, the bounds and the times to a fraction of the loss are derived by us.
+First the flows, then what the claims are measured on: functions whose named numbers and curves are stored like runs; no
+threshold is looked at here. Frequencies follow Zipf's law, π_k = 1/(k H_c), unless stated. The forms with Wright's ω, the
+bounds and the times to a fraction of the loss are derived by us.
 """
 
 from __future__ import annotations
@@ -18,12 +20,17 @@ from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import ArrayLike
 from scipy.special import lambertw, wrightomega
 
+from steepest.component import declared
 from steepest.data.frequency import zipf
+from steepest.measure.curvature import log_slope
 
 Flow = Literal["gradient", "sign", "normalized"]
+Numbers = dict[str, float]
+Tables = dict[str, pa.Table]
 
 
 def odds(s: ArrayLike, c: int) -> np.ndarray:
@@ -166,3 +173,139 @@ def time_to_fraction(fraction: float, c: int, flow: Flow) -> float:
     from scipy.optimize import brentq  # slow to import
 
     return float(np.exp(brentq(excess, -5.0, np.log(100.0 * c**2), xtol=1e-12)))
+
+
+@declared("kunstner2024heavytailed.gradient_flow")
+def gradient_flow(classes: int) -> tuple[Numbers, Tables]:
+    """Integrate gradient flow on the full c×c matrix and compare it with two scalars per class and the closed form."""
+    c, pi, s = classes, zipf(classes), np.geomspace(0.03, 100.0, 42)
+    shown = np.unique(np.geomspace(1, c, 7).round().astype(int)) - 1
+    aligned = np.outer(1 / pi[shown], s)
+    times = np.unique(np.append(0.0, aligned))
+    W = solve_flow(pi, times)
+    loss, rescaled = losses(W), np.outer(times, pi)
+    a, off = np.diagonal(W, axis1=1, axis2=2), np.where(np.eye(c, dtype=bool), np.nan, W)
+    b = np.nanmean(off, axis=1)
+    collapsed = np.array([loss[np.searchsorted(times, row), k] for k, row in zip(shown, aligned, strict=True)])
+    early = rescaled[rescaled < 500]
+    lambert = gradient_flow_margin(early, c) - gradient_flow_margin_lambert(early, c)
+    numbers = {
+        "spread_off_diagonal": float((np.nanmax(off, axis=1) - np.nanmin(off, axis=1)).max()),
+        "loss_error": float(np.abs(loss - gradient_flow_loss(rescaled, c)).max()),
+        "lambert_difference": float(np.abs(lambert).max()),
+        "collapse_error": float(np.ptp(collapsed, axis=0).max()),
+        "diagonal_over_off_diagonal": float((a[1:] / ((c - 1) * b[1:])).mean()),
+    }
+    closed: dict[str, Any] = {
+        "rescaled_time": s,
+        "closed_form": gradient_flow_loss(s, c),
+        "asymptote": (1 - 1 / c) / s,
+    }
+    by_class = {f"loss_{k + 1}": row for k, row in zip(shown, collapsed, strict=True)}
+    return numbers, {"curves": _curves(times, pi, loss, shown), "collapse": pa.table(closed | by_class)}
+
+
+@declared("kunstner2024heavytailed.gradient_rates")
+def gradient_rates() -> Numbers:
+    """Measure the rate Θ(1/(π_k t)) on the closed form, for c = 2, 10, 1000 and 50 000 classes."""
+    sizes, s = (2, 10, 1000, 50_000), np.geomspace(1.0, 1e8, 200)
+    late, pi = np.geomspace(1e4, 1e7, 50), zipf(100)
+    in_time = [log_slope(late, gradient_flow_loss(late, c)) for c in sizes]
+    in_frequency = [log_slope(pi, gradient_flow_loss(1e8 * pi, c)) for c in sizes]
+    limits = [abs(float(gradient_flow_loss(1e7, c)) * 1e7 - (1 - 1 / c)) for c in sizes]
+    outside = 0
+    for c in sizes:
+        low, high = gradient_flow_bounds(s, c)
+        loss = gradient_flow_loss(s, c)
+        outside += int(((loss < low) | (loss > high)).sum())
+    return {
+        "limit_error": max(limits),
+        "least_slope_in_time": min(in_time),
+        "slope_in_time_error": max(abs(slope + 1) for slope in in_time),
+        "least_slope_in_frequency": min(in_frequency),
+        "slope_in_frequency_error": max(abs(slope + 1) for slope in in_frequency),
+        "outside_of_bounds": outside,
+    }
+
+
+@declared("kunstner2024heavytailed.sign_flow")
+def sign_flow(classes: int, step: float = 0.1, count: int = 120) -> tuple[Numbers, Tables]:
+    """Run sign descent on the full c×c matrix for several frequency laws, and fit its exponents."""
+    c, pi, times = classes, zipf(classes), step * np.arange(count + 1)
+    path = descend(pi, step, count, "sign")
+    laws = pi[::-1], np.full(c, 1 / c), pi**3
+    loss, margins = losses(path), np.diagonal(path, axis1=1, axis2=2)[:, None, :] - path
+    late = times >= 5 + np.log(c) / 2
+    exponents = -np.polyfit(times[late], np.log(loss[late]), 1)[0]
+    shown = np.unique(np.geomspace(1, c, 7).round().astype(int)) - 1
+    numbers = {
+        "margin_error": float(np.abs(margins - 2 * times[:, None, None])[:, ~np.eye(c, dtype=bool)].max()),
+        "loss_error": float(np.abs(loss - sign_flow_loss(times, c)[:, None]).max()),
+        "exponent": float(exponents.mean()),
+        "exponent_spread": float(np.ptp(exponents)),
+        "differing_entries": int(sum((descend(law, step, count, "sign") != path).sum() for law in laws)),
+    }
+    return numbers, {"curves": _curves(times, pi, loss, shown)}
+
+
+def _curves(times: np.ndarray, pi: np.ndarray, loss: np.ndarray, shown: np.ndarray) -> pa.Table:
+    """Return the losses (T, c) of some classes in long form; classes are numbered from 1, most frequent first."""
+    columns: dict[str, Any] = {
+        "class": np.repeat(shown + 1, len(times)),
+        "frequency": np.repeat(pi[shown], len(times)),
+        "time": np.tile(times, len(shown)),
+        "loss": loss[:, shown].T.ravel(),
+    }
+    return pa.table(columns)
+
+
+@declared("kunstner2024heavytailed.printed_sign_rate")
+def printed_sign_rate(classes: int, time: float, step: float = 0.1) -> Numbers:
+    """Compare sign descent with the printed loss, log(1 + (c−1) e^{−ct}), at one time."""
+    found = float(losses(descend(zipf(classes), step, round(time / step), "sign"))[-1, 0])
+    printed = float(np.log1p((classes - 1) * np.exp(-classes * time)))
+    return {"simulated": found, "printed": printed, "ratio": found / printed}
+
+
+@declared("kunstner2024heavytailed.other_flows")
+def other_flows(classes: int) -> Numbers:
+    """Integrate reweighted and normalised gradient flows, and flows on inputs of norm r = 3/2, on the full matrix."""
+    pi, times = zipf(classes), np.geomspace(0.1, 50.0, 12)
+    inverse = losses(solve_flow(pi * pi**-1.0, times))
+    root = losses(solve_flow(pi * pi**-0.5, times))
+    normalised = losses(solve_flow(pi, times / 10, "normalized"))
+    wide = losses(solve_flow(pi, times, radius=1.5), 1.5)
+    wide_sign = losses(descend(pi, 0.1, 50, "sign", radius=1.5)[-1], 1.5)
+    u = np.log((classes - 1) / np.expm1(normalised))
+    rescaled = (np.expm1(u) + (classes - 1) * u) / classes
+    return {
+        "inverse_spread": float(np.ptp(inverse, axis=1).max()),
+        "root_error": float(np.abs(root - gradient_flow_loss(np.outer(times, np.sqrt(pi)), classes)).max()),
+        "normalised_error": float(np.abs(rescaled / rescaled[:, :1] * pi[0] / pi - 1).max()),
+        "wide_error": float(np.abs(wide - gradient_flow_loss(2.25 * np.outer(times, pi), classes)).max()),
+        "wide_sign_error": float(np.abs(wide_sign - sign_flow_loss(1.5 * 5.0, classes)).max()),
+    }
+
+
+@declared("kunstner2024heavytailed.times_to_fractions")
+def times_to_fractions(largest: int) -> tuple[Numbers, Tables]:
+    """Return how long f needs to fall to 50, 10 and 1 % of log c, c from 10 to `largest`, and how that grows with c."""
+    sizes = np.unique(np.geomspace(10, largest, 2 * round(np.log10(largest)) - 1).round().astype(int))
+    rows = [
+        {
+            "classes": int(c),
+            "fraction": fraction,
+            "gradient": time_to_fraction(fraction, int(c), "gradient"),
+            "sign": time_to_fraction(fraction, int(c), "sign"),
+            "rarest": 1 / float(zipf(int(c))[-1]),
+        }
+        for fraction in (0.5, 0.1, 0.01)
+        for c in sizes
+    ]
+    tenth = [row for row in rows if row["fraction"] == 0.1 and row["classes"] >= 100]
+    growth = {
+        f"{flow}_exponent": log_slope([r["classes"] for r in tenth], [r[flow] for r in tenth])
+        for flow in ("gradient", "sign")
+    }
+    last = {f"{flow}_last": tenth[-1][flow] for flow in ("gradient", "sign")}
+    return growth | last, {"times": pa.Table.from_pylist(rows)}
