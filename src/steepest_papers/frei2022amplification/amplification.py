@@ -153,14 +153,12 @@ def _cosines(ax: Axes, run: Run) -> Rows:
         values = neurons(run, step).cosine
         counts, edges = np.histogram(values, bins=2 * BINS, range=(0, 1))
         ax.stairs(counts / len(values), edges, fill=True, color=colour, alpha=0.8, label=f"$t = {step}$")
-        rows += [
-            {"panel": f"cosines {step}", "run": run.id, "x": x, "y": y} for x, y in zip(edges, counts, strict=False)
-        ]
+        bars = zip(edges, counts, strict=False)
+        rows += [{"panel": f"cosines {step}", "run": run.id, "x": x, "y": y} for x, y in bars]
     ax.set_axisbelow(True)
     ax.axvline(CAPTURED, color="#666666", linewidth=0.8, linestyle=":")
-    ax.set(
-        xlabel=r"$\cos_{\mathrm{good}}$", ylabel="share of neurons", title="Before and after ten updates", xlim=(0, 1)
-    )
+    ax.set(xlabel=r"$\cos_{\mathrm{good}}$", ylabel="share of neurons", xlim=(0, 1))
+    ax.set_title("Before and after ten updates")
     ax.legend(loc="upper center")
     return rows
 
@@ -185,10 +183,10 @@ def draw_histograms(results: Results) -> Drawing:
     figure, axes = canvas(2, len(QUANTITIES), width=3.0, height=2.1, sharex="col")
     rows: Rows = []
     for (quantity, label), column in zip(QUANTITIES.items(), axes.T, strict=True):
-        values = {t: (getattr(neurons(run, t), quantity), neurons(run, t).sign) for t in EPOCHS}
-        edges = np.histogram_bin_edges(np.concatenate([found for found, _ in values.values()]), BINS)
+        values = {t: getattr(neurons(run, t), quantity) for t in EPOCHS}
+        edges = np.histogram_bin_edges(np.concatenate(list(values.values())), BINS)
         for ax, sign in zip(column, (1, -1), strict=True):
-            samples = {t: found[signs == sign] for t, (found, signs) in values.items()}
+            samples = {t: at[neurons(run, t).sign == sign] for t, at in values.items()}
             rows += _stairs(ax, samples, edges, {"panel": label, "sign": sign, "run": run.id})
         column[1].set_xlabel(label)
     axes[0, 0].set_ylabel("neurons of sign +")

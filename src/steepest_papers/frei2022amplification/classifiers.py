@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -58,13 +58,6 @@ Kernel = Callable[[Tensor, Tensor], Tensor]
 LINEAR_STEPS, FEATURE_STEPS, TANGENT_STEPS = 2000, 600, 3000
 
 
-class Baseline(NamedTuple):
-    """A kernel and the number of its gradient steps."""
-
-    kernel: Kernel
-    steps: int
-
-
 def linear(X: Tensor, Z: Tensor) -> Tensor:
     """Return ⟨x, z⟩, shape (len X, len Z)."""
     return X @ Z.T
@@ -85,8 +78,8 @@ def tangent(X: Tensor, Z: Tensor) -> Tensor:
     tensor([[0., 1., -0.]])
     """
     inner = X @ Z.T
-    cosine = inner / (X.norm(dim=1)[:, None] * Z.norm(dim=1))
-    return inner * (math.pi - torch.arccos(cosine.clamp(-1, 1))) / (2 * math.pi)
+    cos = inner / (X.norm(dim=1)[:, None] * Z.norm(dim=1))
+    return inner * (math.pi - torch.arccos(cos.clamp(-1, 1))) / (2 * math.pi)
 
 
 def fit(K: Tensor, y: Tensor, steps: int) -> Tensor:
@@ -120,28 +113,29 @@ def compare(problem: XORClusters, small: int, large: int, seed: int) -> dict[str
     """
     task = problem.setup(seed)
     numbers: dict[str, float] = {}
-    for name, baseline in _kernels(problem.dimension, small, large, seed).items():
-        numbers |= {f"{name}_{what}": value for what, value in _errors(baseline, task).items()}
+    for name, (kernel, steps) in _kernels(problem.dimension, small, large, seed).items():
+        numbers |= {f"{name}_{what}": value for what, value in _errors(kernel, steps, task).items()}
     return numbers | {"linear_mirrored": _mirrored_error(task)}
 
 
-def _kernels(dimension: int, small: int, large: int, seed: int) -> Mapping[str, Baseline]:
+def _kernels(dimension: int, small: int, large: int, seed: int) -> Mapping[str, tuple[Kernel, int]]:
+    """Return the kernels, each with the number of its gradient steps."""
     generator = torch.Generator().manual_seed(derived_seed(seed, large))
     W = torch.randn(large, dimension, generator=generator)
     return {
-        "linear": Baseline(linear, LINEAR_STEPS),
-        "rf_small": Baseline(random_features(W[:small]), FEATURE_STEPS),
-        "rf_large": Baseline(random_features(W), FEATURE_STEPS),
-        "ntk": Baseline(tangent, TANGENT_STEPS),
+        "linear": (linear, LINEAR_STEPS),
+        "rf_small": (random_features(W[:small]), FEATURE_STEPS),
+        "rf_large": (random_features(W), FEATURE_STEPS),
+        "ntk": (tangent, TANGENT_STEPS),
     }
 
 
-def _errors(baseline: Baseline, task: Task) -> dict[str, float]:
+def _errors(kernel: Kernel, steps: int, task: Task) -> dict[str, float]:
     X, y, test_X = (task.data[name] for name in ("X", "y", "test_X"))
-    K = baseline.kernel(X, X)
-    alpha = fit(K, y, baseline.steps)
-    found = held_out_errors(baseline.kernel(test_X, X) @ alpha, task)
-    return {"train": error(y * (K @ alpha)), "clean": found["clean_error"], "noisy": found["noisy_error"]}
+    K = kernel(X, X)
+    alpha = fit(K, y, steps)
+    errors = held_out_errors(kernel(test_X, X) @ alpha, task)
+    return {"train": error(y * (K @ alpha)), "clean": errors["clean_error"], "noisy": errors["noisy_error"]}
 
 
 def _mirrored_error(task: Task) -> float:

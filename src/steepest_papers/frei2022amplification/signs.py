@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 
 SIGN = Method(SignDescent, "Sign")
 ADAM = Method(Adam, "Adam", betas=(0.9, 0.999))
+METHODS = (GD, SIGN, ADAM)
 SPECIFIED = {GD: 0, SIGN: -3, ADAM: -3}
 MOMENTS = (0, 1, STEPS)
 ROTATED = "rotated"
@@ -122,17 +123,11 @@ def specified_name(method: Method) -> str:
 
 def plans(sizes: SignSizes) -> dict[str, Plan]:
     """Return runs at the specified rates, sweeps at every p, and sweeps at the largest with means off the axes."""
-    methods = (GD, SIGN, ADAM)
-    largest = sizes.problem(sizes.dimensions[-1])
+    largest, seeds = sizes.problem(sizes.dimensions[-1]), sizes.seeds
     wide = largest.changed(width=sizes.specified_width)
-    found: dict[str, Plan] = {
-        specified_name(method): descents(wide, learning_rate(SPECIFIED[method]), sizes.seeds, method)
-        for method in methods
-    }
-    for p in sizes.dimensions:
-        found[sweep_name(p)] = _sweep(sizes.problem(p), methods, sizes.seeds)
-    found[ROTATED] = _sweep(largest.changed(means="random"), (SIGN, ADAM), sizes.seeds)
-    return found
+    specified = {specified_name(m): descents(wide, learning_rate(SPECIFIED[m]), seeds, m) for m in METHODS}
+    sweeps = {sweep_name(p): _sweep(sizes.problem(p), METHODS, seeds) for p in sizes.dimensions}
+    return {**specified, **sweeps, ROTATED: _sweep(largest.changed(means="random"), (SIGN, ADAM), seeds)}
 
 
 def _sweep(problem: XORClusters, methods: tuple[Method, ...], seeds: tuple[int, ...]) -> Sweep:
@@ -295,7 +290,7 @@ COSINE = r"median $\cos_{\mathrm{good}}$"
 def cases(results: Results) -> list[tuple[str, Method, dict[str, Any]]]:
     """Return plan, method and line of every curve: solid on axes, dotted on rotated means."""
     main = results.settings.main
-    lines = [(main, method, line_style(method.label) | {"label": method.label}) for method in (GD, SIGN, ADAM)]
+    lines = [(main, method, line_style(method.label) | {"label": method.label}) for method in METHODS]
     for method in (SIGN, ADAM):
         line = line_style(method.label) | {"label": f"{method.label}, means off the axes", "linestyle": ":"}
         lines.append((ROTATED, method, line))
@@ -331,7 +326,7 @@ def _against_rate(ax: Axes, results: Results, plan: str, method: Method, number:
 
 def _against_dimension(ax: Axes, results: Results) -> Rows:
     p, rows = results.settings.dimensions, Rows()
-    for method in (GD, SIGN, ADAM):
+    for method in METHODS:
         line = line_style(method.label) | {"label": method.label, "marker": "o", "markersize": 3}
         rows += plot_points(ax, by_dimension(results, method, decisive=False), panel="dimension", **line)
     law = ax.plot(p, 1 / np.sqrt(p), color="#999999", linewidth=1, linestyle="--", label=r"$1/\sqrt{p}$")

@@ -191,9 +191,9 @@ def first_sweep_error(results: Results) -> Measured:
         raise Undecided("the first sweep had the laptop's sizes")
     errors, runs = [], []
     for method, first in FIRST_SWEEP.items():
-        found = by_case(results, {noise: cell(method, noise=noise) for noise in first}, accuracy)
-        errors.append(np.abs(table_of(found) - np.array(list(first.values()))[:, None]).max(axis=0))
-        runs += [run.id for at in found.values() for run, _ in at]
+        points = by_case(results, {noise: cell(method, noise=noise) for noise in first}, accuracy)
+        errors.append(np.abs(table_of(points) - np.array(list(first.values()))[:, None]).max(axis=0))
+        runs += [run.id for at in points.values() for run, _ in at]
     return Measured(np.max(errors, axis=0).tolist(), runs)
 
 

@@ -260,7 +260,7 @@ class Features(Probe):
         query_noise, key_noise = queries[:, NOISE], keys[:, NOISE]
         value_noise = y[:, 0] * values[:, NOISE]
         log_S = F.log_softmax(queries.double() @ keys.double().mT, dim=2)
-        found: dict[str, Tensor | float] = {
+        columns: dict[str, Tensor | float] = {
             "value_signal": y[0] * values[0, CLEAN],
             "value_noise": value_noise.mean(),
             "values_aligned": share(value_noise > 0),
@@ -272,7 +272,7 @@ class Features(Probe):
             "log_s11": log_mean(log_S[:, CLEAN, CLEAN]),
             "log_s21": log_mean(log_S[:, NOISE, CLEAN]),
         }
-        return {name: np.array([float(value)]) for name, value in found.items()}
+        return {name: np.array([float(value)]) for name, value in columns.items()}
 
 
 class Rows(Probe):
@@ -332,13 +332,13 @@ class Predictions(Probe):
     def measure(self, task: Task, params: Params) -> Mapping[str, np.ndarray]:
         """Return the columns."""
         test = margins(params, fresh_samples(task.data))
-        found: dict[str, Tensor | float] = {
+        columns: dict[str, Tensor | float] = {
             "test_loss": F.softplus(-test).mean(),
             "test_accuracy": share(test > 0),
             "train_accuracy": share(margins(params, task.data) > 0),
             "memorised": share(margins(params, reversed_signal(task.data)) > 0),
         }
-        return {name: np.array([float(value)]) for name, value in found.items()}
+        return {name: np.array([float(value)]) for name, value in columns.items()}
 
 
 def margins(at: Params, data: Data) -> Tensor:

@@ -208,6 +208,24 @@ def test_first_runs_are_compared_at_their_own_sizes_only(tiny: Tiny) -> None:
         assert "laptop's sizes" in found.reason
 
 
+def test_first_runs_are_compared_number_by_number() -> None:
+    t = np.arange(501)
+    losses = np.interp(t, stages.FIRST_STEPS, stages.FIRST_MEANS)
+    losses[200] += 3 * 0.002
+    losses[201] += 1
+    run: Any = SimpleNamespace(column=lambda name: {"step": t, "loss": losses}[name])
+    assert stages.deviation(run) == pytest.approx(3)
+
+    def calculations(plan: str) -> list[Any]:
+        method, _, x = plan.split(", ")
+        first = {m.label: row for m, row in noise.FIRST_SWEEP.items()}[method][float(x.removeprefix("σ = "))]
+        last = 0.2 if plan == "Adam, n = 20, σ = 1" else 0.01
+        return [fake_run(0.0, first - error) for error in (0.0, last)]
+
+    results: Any = SimpleNamespace(settings=ComparisonSizes(), calculations=calculations)
+    assert noise.first_sweep_error()(results).values == pytest.approx([0, 0.2])
+
+
 def test_ratios_are_held_against_their_laws(tiny: Tiny) -> None:
     results = tiny("noise")
     runs = {x: results.calculations(cell(GD, noise=x)) for x in (0.1, 0.5, 2.0)}
@@ -221,15 +239,15 @@ def test_ratios_are_held_against_their_laws(tiny: Tiny) -> None:
     assert noise.ratio_error(GD, gradient_ratio)(results).values == pytest.approx(expected)
 
 
+def fake_run(loss: float, accuracy: float) -> Any:
+    columns = {"step": np.array([7]), "test_accuracy": np.array([accuracy])}
+    known = {"facts": {"final_loss": loss}, "spec": {"steps": 7}, "column": lambda name, table: columns[name]}
+    return SimpleNamespace(id="r", table=lambda _: SimpleNamespace(column_names=[*columns]), **known)
+
+
 def search(table: Mapping[float, tuple[float, ...]]) -> Any:
     """A search of one optimizer: exponent → training loss, then the accuracy of each seed."""
-
-    def run(loss: float, accuracy: float) -> Any:
-        columns = {"step": np.array([7]), "test_accuracy": np.array([accuracy])}
-        known = {"facts": {"final_loss": loss}, "spec": {"steps": 7}, "column": lambda name, table: columns[name]}
-        return SimpleNamespace(id="r", table=lambda _: SimpleNamespace(column_names=[*columns]), **known)
-
-    runs = {e: [run(loss, accuracy) for accuracy in seeds] for e, (loss, *seeds) in table.items()}
+    runs = {e: [fake_run(loss, accuracy) for accuracy in seeds] for e, (loss, *seeds) in table.items()}
     return SimpleNamespace(table=table, best=0.0, finished=lambda: runs, method=GD)
 
 
