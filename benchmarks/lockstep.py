@@ -32,8 +32,8 @@ from steepest.runs.lockstep import pays, train_together
 from steepest.runs.method import Method
 from steepest.runs.spec import Spec
 from steepest.runs.workers import ENVIRONMENT
-from steepest_papers.frei2022amplification.problem import XORClusters
-from steepest_papers.li2024signgd.problem import SignalNoise
+from steepest_papers.frei2022amplification.clusters import XORClusters
+from steepest_papers.li2024signgd.signal_noise import SignalNoise
 
 RESULT = Path(__file__).parent / "results" / "lockstep.json"
 ROUNDS, RUNS = 3, 64

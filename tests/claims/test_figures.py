@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 
+from steepest.claims.drawings import over_time, plot_points
 from steepest.claims.figures import COLOURS, canvas, group_colours, line_style, plot_band, save, style, table
+from steepest.claims.measures import over_cases, table_of
 from steepest.claims.paper import Drawing
 
 ROWS = [{"method": "Adam", "step": 0, "loss": 1 / 3}, {"method": "GD, plain", "step": 1, "loss": float("nan")}]
@@ -62,6 +66,26 @@ def test_a_band_is_the_median_between_smallest_and_largest() -> None:
     assert {tuple(point) for point in heights} == {(0, 1), (0, 9), (1, 3), (1, 5)}
     plot_band(axes[0, 0], np.arange(2), np.array([[1.0, 5.0]]))
     assert len(axes[0, 0].collections) == 1
+
+
+def test_points_are_plotted_and_every_one_is_a_row() -> None:
+    def run(name: str, loss: list[float]) -> Any:
+        columns = {"step": np.arange(len(loss)), "loss": np.array(loss)}
+        return SimpleNamespace(id=name, column=lambda column, table: columns[column])
+
+    runs = [run("a", [8.0, 4.0, 2.0]), run("b", [6.0, 6.0])]  # b diverged
+    points = over_time(runs, "loss")
+    assert list(points) == [0, 1, 2]
+    np.testing.assert_array_equal(table_of(points), [[8, 6], [4, 6], [2, np.nan]])
+    _, axes = canvas(1, 1)
+    rows = plot_points(axes[0, 0], points, panel="training", label="Adam", color="r")
+    (line,) = axes[0, 0].lines
+    np.testing.assert_array_equal(line.get_ydata(), [7, 5, np.nan])
+    assert rows[2] == {"panel": "training", "line": "Adam", "run": "a", "x": 1, "y": 4.0}
+    assert [row["run"] for row in rows] == ["a", "b"] * 3
+    found = over_cases({0.5: points[0], 2.0: points[1]}, np.array([3.0, 1.0]), "σ", "loss ")
+    assert (found.values, found.runs) == ([3.0, 1.0], ["a", "b", "a", "b"])
+    assert found.evidence == "loss 7 at σ = 0.5, 5 at σ = 2"
 
 
 @pytest.mark.parametrize("family", COLOURS)

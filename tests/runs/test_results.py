@@ -12,7 +12,7 @@ from steepest.errors import UsageError
 from steepest.optim import GradientDescent, SignDescent
 from steepest.problems import WeightedQuadratic
 from steepest.runs.method import Method
-from steepest.runs.results import NotRun, SweepResults, Undecided, stack
+from steepest.runs.results import NotRun, SweepResults, Undecided, middle_of_the_best, stack
 from steepest.runs.spec import Spec
 from steepest.runs.store import Outcome, Store
 from steepest.runs.stream import lookup
@@ -81,6 +81,21 @@ def test_missing_runs_are_counted(store: Store) -> None:
         SweepResults(SWEEP, store).best("GD")
     empty = SweepResults(SWEEP, store)
     assert (empty.runs(), empty.to_arrow().num_rows) == ([], 0)
+
+
+def test_a_finished_search_gives_the_rates_at_which_no_seed_diverged(results: SweepResults, tmp_path: Path) -> None:
+    runs = results.search("GD").finished()
+    assert list(runs) == [-2.0, -1.0]
+    assert [[run.spec["seed"] for run in at] for at in runs.values()] == [list(SEEDS)] * 2
+    with pytest.raises(NotRun, match="GD: 9 runs are missing"):
+        SweepResults(SWEEP, Store(tmp_path / "empty")).search("GD")
+
+
+def test_the_middle_of_what_is_as_good_as_the_best() -> None:
+    # Best mean 0.9 ± 0.1: 0.8 is as good, 0.75 is not.
+    scores = {-2.0: [0.75, 0.75], -1.0: [0.7, 0.9], 0.0: [0.8, 1.0], 1.0: [0.85, 0.85], 2.0: [0.8, 0.81]}
+    assert middle_of_the_best(scores) == 0.0
+    assert middle_of_the_best({e: seeds[:1] for e, seeds in scores.items()}) == 1.0  # one seed has no spread
 
 
 def test_an_unknown_method_is_named_with_its_neighbours(results: SweepResults) -> None:

@@ -14,14 +14,16 @@ import numpy as np
 import pyarrow as pa
 
 from steepest.claims.figures import canvas, group_colours, line_style, plot_band
+from steepest.claims.measures import Points, table_of
 from steepest.claims.paper import Drawing, Results
-from steepest.runs.results import Best, SweepResults
+from steepest.runs.results import Best, SweepResults, stack
 from steepest.runs.store import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 P = ParamSpec("P")
+Rows = list[dict[str, Any]]
 TOP = 1.7  # loss axes end at this multiple of the initial loss
 
 
@@ -235,3 +237,24 @@ def curves_of(bests: Mapping[str, Best]) -> pa.Table:
 def with_run(table: pa.Table, run: Run) -> pa.Table:
     """Return a table with the column `run`, which names the run behind every row."""
     return table.append_column("run", pa.array([run.id] * len(table)))
+
+
+def plot_points(ax: Axes, points: Points, *, panel: str, **line: Any) -> Rows:
+    """Plot numbers of runs against x, median and range over the runs; return a row for every run at every x.
+
+    Args:
+        ax: where.
+        points: by x, runs with their numbers.
+        panel: name of the panel in the rows.
+        line: label, colour and style.
+    """
+    plot_band(ax, np.array(list(points)), table_of(points).T, **line)
+    where = {"panel": panel, "line": line["label"]}
+    return [where | {"run": run.id, "x": x, "y": float(y)} for x, at in points.items() for run, y in at]
+
+
+def over_time(runs: Sequence[Run], column: str, table: str = "curves") -> Points:
+    """Return a column with one row per step, by step; NaN after a run diverged."""
+    steps = max((run.column("step", table) for run in runs), key=len)
+    values = stack([run.column(column, table) for run in runs])
+    return {step: list(zip(runs, at, strict=True)) for step, at in zip(steps.tolist(), values.T, strict=True)}

@@ -6,7 +6,7 @@ of the initial loss (`steepest.measure.progress`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,9 @@ from steepest.runs.results import Best, Undecided
 from steepest.runs.store import Run
 
 Number = Callable[[Run], float]
+Points = Mapping[
+    float, Sequence[tuple[Run, float]]
+]  # by x (a size, a step): runs with their numbers, one for each seed
 
 
 @measure("ρ_G")
@@ -180,3 +183,20 @@ def at_step(run: Run, table: str, step: int) -> dict[str, np.ndarray]:
     if not rows.any():
         raise Undecided(f"run {run.id} diverged before update {step}")
     return {name: values[rows] for name, values in columns.items()}
+
+
+def by_case(results: Results, cases: Mapping[float, str], number: Number) -> Points:
+    """Return a number of every run of some plans; `cases` are the plans by what differs between them."""
+    return {x: [(run, number(run)) for run in results.calculations(plan)] for x, plan in cases.items()}
+
+
+def table_of(points: Points) -> np.ndarray:
+    """Return the numbers without their runs, shape (cases, seeds)."""
+    return np.array([[y for _, y in at] for at in points.values()])
+
+
+def over_cases(points: Points, values: np.ndarray, symbol: str, name: str = "") -> Measured:
+    """Return what was found for each seed, with the runs, and the mean of `name` in every case, as evidence."""
+    means = zip(points, table_of(points).mean(axis=1), strict=True)
+    evidence = name + ", ".join(f"{mean:.3g} at {symbol} = {x:g}" for x, mean in means)
+    return Measured(values.tolist(), [run.id for at in points.values() for run, _ in at], evidence=evidence)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -81,12 +82,24 @@ class SweepResults:
             NotRun: runs are missing.
             Undecided: the rate is at the edge of its grid, or no rate made progress.
         """
-        search = self._search(label)
-        if search.best is None:
-            raise NotRun(f"{label}: {len(search.pending)} runs are missing")
+        search = self.search(label)
         if decisive and search.trouble:
             raise Undecided(search.trouble)
-        return Best(label, search.best, tuple(search.runs(search.best)), search.trouble)
+        exponent = cast(float, search.best)  # a finished search has one
+        return Best(label, exponent, tuple(search.runs(exponent)), search.trouble)
+
+    def search(self, label: str) -> Search:
+        """Return a method's finished search for its learning rate.
+
+        Raises:
+            NotRun: runs are missing.
+        """
+        if label not in self.searches:
+            raise unknown("method", label, self.searches)
+        search = self.searches[label]
+        if search.best is None:
+            raise NotRun(f"{label}: {len(search.pending)} runs are missing")
+        return search
 
     def runs(self) -> list[Run]:
         """Return every known run of the sweep."""
@@ -112,11 +125,6 @@ class SweepResults:
             tables.append(table.append_column("run", pa.array([run.id] * len(table))))
         return pa.concat_tables(tables)
 
-    def _search(self, label: str) -> Search:
-        if label not in self.searches:
-            raise unknown("method", label, self.searches)
-        return self.searches[label]
-
     def _rows(self, label: str, search: Search) -> list[dict[str, Any]]:
         found = [(spec, run) for spec in search.explored if (run := self._known(spec))]
         return [
@@ -135,6 +143,24 @@ class SweepResults:
             }
             for spec, run in found
         ]
+
+
+def middle_of_the_best(scores: Mapping[float, Sequence[float]]) -> float:
+    """Return the middle exponent, the lower of two, of those within one standard error of the highest mean score.
+
+    Where the score is flat over decades, the middle of what is as good as the best is far from both ends.
+
+    Args:
+        scores: by exponent, one for each seed.
+
+    >>> middle_of_the_best({-2.0: [0.1, 0.2], -1.0: [0.8, 0.9], 0.0: [0.9, 0.9], 1.0: [0.85, 0.95], 2.0: [0.3, 0.3]})
+    0.0
+    """
+    values = np.array(list(scores.values()))
+    best = values[values.mean(axis=1).argmax()]
+    error = best.std(ddof=1) / len(best) ** 0.5 if len(best) > 1 else 0.0
+    good = [e for e, mean in zip(scores, values.mean(axis=1), strict=True) if mean >= best.mean() - error]
+    return good[(len(good) - 1) // 2]
 
 
 def stack(arrays: list[np.ndarray]) -> np.ndarray:

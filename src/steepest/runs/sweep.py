@@ -295,6 +295,11 @@ class Search:
         found = [self.known(self.sweep.spec(self.method, exponent, seed)) for seed in self.sweep.seeds]
         return [run for run in found if run is not None]
 
+    def finished(self) -> dict[float, list[Run]]:
+        """Return the runs at the exponents of `table` at which no seed diverged, in ascending order."""
+        runs = {exponent: self.runs(exponent) for exponent in sorted(self.table)}
+        return {exponent: at for exponent, at in runs.items() if all(run.state == "done" for run in at)}
+
     def _selection_loss(self, exponent: float, seeds: tuple[int, ...]) -> float:
         return max(selection_loss(self._run(exponent, seed).facts) for seed in seeds)
 

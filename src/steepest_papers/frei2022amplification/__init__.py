@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from steepest.claims.paper import Paper
-from steepest_papers.frei2022amplification import amplification, classifiers, early_drift, label_noise, lazy, signs
-from steepest_papers.frei2022amplification.notes import NOTES
 
 PAPER = Paper(
     key="frei2022amplification",
@@ -12,13 +10,13 @@ PAPER = Paper(
     authors="Spencer Frei, Niladri S. Chatterji, Peter L. Bartlett",
     year=2022,
     arxiv="2202.07626",
-    figures=(
-        early_drift.FIGURE,
-        amplification.FIGURE,
-        classifiers.FIGURE,
-        lazy.FIGURE,
-        label_noise.FIGURE,
-        signs.FIGURE,
-    ),
-    notes=NOTES,
+    package=__name__,
+    modules={
+        "drift": "early_drift",
+        "amplification": "amplification",
+        "classifiers": "classifiers",
+        "lazy": "lazy",
+        "noise": "label_noise",
+        "signs": "signs",
+    },
 )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from steepest.claims.paper import Paper
-from steepest_papers.li2024signgd import digits, noise, rates, stages
-from steepest_papers.li2024signgd.notes import NOTES
 
 PAPER = Paper(
     key="li2024signgd",
@@ -12,6 +10,6 @@ PAPER = Paper(
     authors="B. Li, W. Huang, A. Han, Z. Zhou, T. Suzuki, J. Zhu, J. Chen",
     year=2024,
     arxiv="2410.04870",
-    figures=(stages.FIGURE, rates.FIGURE, noise.FIGURE, digits.FIGURE),
-    notes=NOTES,
+    package=__name__,
+    modules={"stages": "stages", "rates": "rates", "noise": "noise", "digits": "digits"},
 )

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import numpy as np
+import pyarrow as pa
 from pydantic import Field
 
 from steepest.claims.claim import Claim, Measured, measure
-from steepest.claims.paper import Figure, Results, Settings
+from steepest.claims.drawings import Rows, over_time, plot_points
+from steepest.claims.figures import canvas
+from steepest.claims.measures import Points, paired
+from steepest.claims.paper import Drawing, Figure, Results, Settings
 from steepest.runs.method import Method
 from steepest.runs.spec import Spec
 from steepest.runs.store import Run
 from steepest.runs.sweep import Calculations, Plan, Seeds, Sweep
-from steepest_papers.li2024signgd.measures import Measure, paired
-from steepest_papers.li2024signgd.methods import (
+from steepest_papers.li2024signgd.optimizers import (
     ADAM,
     ADAM_AS_SIGN,
     ADAM_NO_MEMORY,
@@ -22,18 +27,23 @@ from steepest_papers.li2024signgd.methods import (
     ALL,
     GD,
     GD_MOMENTUM,
+    LINES,
     RATES,
     SIGN,
     SIGNUM,
+    Rule,
+    accuracy,
     grid,
+    lead,
+    measured,
+    reached,
+    select,
 )
-from steepest_papers.li2024signgd.probes import Features, Predictions
-from steepest_papers.li2024signgd.problem import SignalNoise
-from steepest_papers.li2024signgd.rates_drawing import draw
-from steepest_papers.li2024signgd.selection import Rule, accuracies, lead, measured, reached, select
+from steepest_papers.li2024signgd.signal_noise import Features, Predictions, SignalNoise, prediction
 
 SWEEP, AS_SIGN, AS_ADAM = "rates", "sign", "adam"
 SAME_STEPS = 100
+FLOOR = 1e-8  # the training loss is drawn down to here
 
 
 class RateSizes(Settings):
@@ -89,10 +99,9 @@ def plans(sizes: RateSizes) -> dict[str, Plan]:
 
 
 def _twins(sizes: RateSizes, method: Method) -> Calculations:
-    problem = sizes.problem()
-    return Calculations(
-        tuple(Spec(problem=problem, method=method, lr=RATES[SIGN], steps=SAME_STEPS, seed=s) for s in sizes.seeds)
-    )
+    problem, lr = sizes.problem(), RATES[SIGN]
+    runs = (Spec(problem=problem, method=method, lr=lr, steps=SAME_STEPS, seed=s) for s in sizes.seeds)
+    return Calculations(tuple(runs))
 
 
 def apart(first: Run, second: Run) -> float:
@@ -105,83 +114,102 @@ def best_variant(results: Results) -> Measured:
     """Return the largest accuracy among Adam's other settings minus that of SignGD, at the most accurate rates."""
     sign = select(results, SWEEP, SIGN, "accurate")
     variants = [select(results, SWEEP, m, "accurate") for m in (ADAM_NO_MOMENTUM, ADAM_NO_MEMORY)]
-    return measured(np.max([accuracies(v) for v in variants], axis=0) - accuracies(sign), sign, *variants)
-
-
-def _ours(id: str, says: str, measure: Measure, holds: float, fails: float) -> Claim:
-    return Claim(f"rates-{id}", "derived here", says, measure, holds, fails, kind="ours")
-
-
-def _paper(id: str, says: str, measure: Measure, holds: float, fails: float) -> Claim:
-    return Claim(f"rates-{id}", "abstract", says, measure, holds, fails)
+    return measured(np.max([accuracy(v) for v in variants], axis=0) - accuracy(sign), sign, *variants)
 
 
 def _under(rule: Rule, at: str) -> tuple[Claim, ...]:
     """Return the contrasts under one rule."""
     return (
-        _ours(
-            f"{rule}-gd",
-            f"{at}, SignGD is less accurate than gradient descent: its test accuracy minus GD's",
-            lead(SWEEP, rule, SIGN, GD),
-            -0.1,
-            -0.02,
+        Claim(f"rates-{rule}-gd", lead(SWEEP, rule, SIGN, GD).at_most(-0.1, fails=-0.02)).says(
+            f"{at}, SignGD is less accurate than gradient descent: its test accuracy minus GD's"
         ),
-        _paper(
-            f"{rule}-adam",
-            f"{at}, Adam is no more accurate than SignGD: its test accuracy minus SignGD's",
-            lead(SWEEP, rule, ADAM, SIGN),
-            0.02,
-            0.1,
-        ),
-        _ours(
-            f"{rule}-signum",
-            f"{at}, momentum does not help: Signum's test accuracy minus SignGD's",
-            lead(SWEEP, rule, SIGNUM, SIGN),
-            0.02,
-            0.1,
+        Claim(
+            f"rates-{rule}-adam",
+            lead(SWEEP, rule, ADAM, SIGN).at_most(0.02, fails=0.1),
+            where="abstract",
+            kind="paper",
+        ).says(f"{at}, Adam is no more accurate than SignGD: its test accuracy minus SignGD's"),
+        Claim(f"rates-{rule}-signum", lead(SWEEP, rule, SIGNUM, SIGN).at_most(0.02, fails=0.1)).says(
+            f"{at}, momentum does not help: Signum's test accuracy minus SignGD's"
         ),
     )
 
 
 CLAIMS = (
-    _ours(
-        "identity",
-        "Adam with β = (0, 0), ε → 0 is SignGD: largest difference of their training losses over 100 updates",
-        paired(AS_SIGN, AS_ADAM, apart),
-        1e-5,
-        1e-3,
+    Claim("rates-identity", paired(AS_SIGN, AS_ADAM, apart).at_most(1e-5, fails=1e-3)).says(
+        "Adam with β = (0, 0), ε → 0 is SignGD: largest difference of their training losses over 100 updates"
     ),
     *_under("training", "At the rates of least training loss"),
     *_under("accurate", "At the most accurate rates"),
-    _paper(
-        "sign-poor",
-        "No rate at which SignGD fits the data generalises: its test accuracy at the most accurate rate",
-        reached(SWEEP, "accurate", (SIGN,)),
-        0.85,
-        0.95,
+    Claim(
+        "rates-sign-poor",
+        reached(SWEEP, "accurate", (SIGN,)).at_most(0.85, fails=0.95),
+        where="abstract",
+        kind="paper",
+    ).says("No rate at which SignGD fits the data generalises: its test accuracy at the most accurate rate"),
+    Claim("rates-gd-well", reached(SWEEP, "accurate", (GD,)).at_least(0.99, fails=0.95)).says(
+        "Gradient descent does: its test accuracy at the most accurate rate"
     ),
-    _ours(
-        "gd-well",
-        "Gradient descent does: its test accuracy at the most accurate rate",
-        reached(SWEEP, "accurate", (GD,)),
-        0.99,
-        0.95,
+    Claim("rates-gd-momentum", lead(SWEEP, "accurate", GD_MOMENTUM, GD).at_least(-0.02, fails=-0.1)).says(
+        "Momentum does not spoil gradient descent: accuracy of GD+m minus GD's at the most accurate rates"
     ),
-    _ours(
-        "gd-momentum",
-        "Momentum does not spoil gradient descent: accuracy of GD+m minus GD's at the most accurate rates",
-        lead(SWEEP, "accurate", GD_MOMENTUM, GD),
-        -0.02,
-        -0.1,
-    ),
-    _ours(
-        "adam-variants",
-        "Neither momentum nor memory makes the difference: best of Adam without either minus SignGD, most accurate rates",
-        best_variant,
-        0.02,
-        0.1,
+    Claim("rates-adam-variants", best_variant().at_most(0.02, fails=0.1)).says(
+        "Neither momentum nor memory makes the difference: best of Adam without either minus SignGD, most accurate rates"
     ),
 )
+
+
+def over_rates(results: Results) -> Drawing:
+    """Return training loss, accuracy and memory of every optimizer over its rates; rings mark the most accurate ones."""
+    figure, axes = canvas(1, 3, width=3.0, height=2.7)
+    panels: dict[str, Callable[[Run], float]] = {
+        "training loss": lambda run: max(float(run.facts["final_loss"]), FLOOR),
+        "test accuracy": partial(prediction, name="test_accuracy"),
+        "share memorised": partial(prediction, name="memorised"),
+    }
+    rows: Rows = []
+    for ax, (title, number) in zip(axes[0], panels.items(), strict=True):
+        for method in ALL:
+            runs = results.sweep(SWEEP).search(method.label).finished()
+            points = {10.0**exponent: [(run, number(run)) for run in at] for exponent, at in runs.items()}
+            rows += plot_points(ax, points, panel=title, label=method.label, marker="o", markersize=3, **LINES[method])
+            rate = select(results, SWEEP, method, "accurate", decisive=False).lr
+            ring = {"markersize": 8, "fillstyle": "none", "color": LINES[method]["color"]}
+            ax.plot(rate, np.median([y for _, y in points.get(rate, [])]), "o", **ring)
+        ax.set(xscale="log", xlabel="learning rate", title=title.capitalize())
+    axes[0, 0].set(yscale="log", title=r"Training loss, from $10^{-8}$ up")
+    _legend(axes)
+    return Drawing(figure, pa.Table.from_pylist(rows))
+
+
+def course(results: Results) -> Drawing:
+    """Return training loss, test loss and accuracy over time, at the smallest rates that fit the data."""
+    figure, axes = canvas(1, 3, width=3.0, height=2.7)
+    rows: Rows = []
+    for method in ALL:
+        best = select(results, SWEEP, method, "smallest", decisive=False)
+        label = f"{method.label}  $10^{{{best.exponent:g}}}$"
+        panels: dict[str, Points] = {
+            "training loss": {
+                t: [(run, np.maximum(loss, FLOOR)) for run, loss in at]
+                for t, at in over_time(best.runs, "loss").items()
+            },
+            "test_loss": over_time(best.runs, "test_loss", "predictions"),
+            "test_accuracy": over_time(best.runs, "test_accuracy", "predictions"),
+        }
+        for ax, (panel, points) in zip(axes[0], panels.items(), strict=True):
+            rows += plot_points(ax, points, panel=panel, label=label, **LINES[method])
+    for ax, title in zip(axes[0], (r"Training loss, from $10^{-8}$ up", "Test loss", "Test accuracy"), strict=True):
+        ax.set(xlabel="update $t$", title=title, xlim=(0, results.settings.steps))
+    axes[0, 0].set(yscale="log", ylim=(FLOOR, 2))
+    axes[0, 1].set(yscale="log")
+    _legend(axes)
+    return Drawing(figure, pa.Table.from_pylist(rows))
+
+
+def _legend(axes: np.ndarray) -> None:
+    axes[0, -1].legend(*axes[0, 0].get_legend_handles_labels(), loc="center left", bbox_to_anchor=(1.01, 0.5))
+
 
 FIGURE = Figure(
     id="rates",
@@ -196,10 +224,12 @@ FIGURE = Figure(
     },
     plans=plans,
     claims=CLAIMS,
-    draw=draw,
+    draw={"rates": over_rates, "course": course},
     rule=(
         "n, d, s, σ_p and widths of the noise figure. Every optimizer has eight decades of rates with every seed, those of "
         "the noise figure among them or between two, and the same number of updates. A first grid ended two decades "
         "lower, and most of the chosen rates lay at its edge. Adam without both is SignGD (claim rates-identity)."
     ),
+    where="derived here",
+    kind="ours",
 )

@@ -16,9 +16,9 @@ from steepest.claims.verdict import judge
 from steepest.errors import UsageError
 from steepest.runs.results import NotRun
 from steepest.runs.store import Store
-from steepest_papers.frei2022amplification import PAPER, early_drift, label_noise, lazy, measures
-from steepest_papers.frei2022amplification.sign_sweeps import SignSizes
-from steepest_papers.frei2022amplification.sizes import STEPS
+from steepest_papers.frei2022amplification import PAPER, early_drift, label_noise, lazy, neurons
+from steepest_papers.frei2022amplification.clusters import STEPS
+from steepest_papers.frei2022amplification.signs import SignSizes
 
 FIGURES = {figure.id: figure for figure in PAPER.figures}
 Tiny = Callable[[str], Results]
@@ -35,7 +35,9 @@ def test_figures_run_judge_and_draw(name: str, tiny: Tiny) -> None:
         assert set(found.runs) <= runs
         assert found.seeds == 3
     with style():
-        for drawing in FIGURES[name].draw(results).values():
+        for draw in FIGURES[name].draw.values():
+            drawing = draw(results)
+            assert drawing is not None
             drawing.canvas.draw_without_rendering()
             assert set(drawing.data["run"].to_pylist()) <= runs
 
@@ -44,8 +46,9 @@ def test_figures_run_judge_and_draw(name: str, tiny: Tiny) -> None:
 def test_nothing_is_judged_or_drawn_without_runs(name: str, tmp_path: Any) -> None:
     empty = FIGURES[name].results(FIGURES[name].settings("smoke"), Store(tmp_path))
     assert {judge(claim, empty).verdict for claim in FIGURES[name].claims} == {"not run"}
-    with pytest.raises(NotRun):
-        FIGURES[name].draw(empty)
+    for draw in FIGURES[name].draw.values():
+        with pytest.raises(NotRun):
+            draw(empty)
 
 
 def test_figures_share_the_runs_of_the_usual_setting() -> None:
@@ -78,7 +81,7 @@ def test_slope_of_the_first_step_is_the_least_squares_fit(tiny: Tiny) -> None:
         before, after = (np.where(positive, at[plus], at[minus]) for at in (start, end))
         law = sign * (2 * norm.cdf(before / sigma / start["norm"]) - 1)
         (slope,), *_ = np.linalg.lstsq(law[:, None], (after - before) / unit, rcond=None)
-        assert early_drift.slope(name, sign)(results).values[0] == pytest.approx(abs(slope - 1), rel=1e-6)
+        assert early_drift.slope_error(name, sign)(results).values[0] == pytest.approx(abs(slope - 1), rel=1e-6)
 
 
 COLUMNS = ("sign", "along_1", "along_2", "norm")
@@ -87,37 +90,35 @@ COLUMNS = ("sign", "along_1", "along_2", "norm")
 def test_errors_of_the_early_laws_by_hand(tiny: Tiny) -> None:
     results = tiny("drift")
     run, law = results.calculations("network")[1], results.calculations("law")[1]
-    A = {t: measures.amplification(run, t) for t in (1, 2, 3, 4, 5, 10)}
+    A = {t: neurons.amplification(run, t) for t in (1, 2, 3, 4, 5, 10)}
     mean_start = 1e-3 * math.sqrt(2 / math.pi)
     predicted = 1 + 0.8 / (16 * math.sqrt(8)) / mean_start
-    assert early_drift.first_error(results).values[1] == pytest.approx(abs(A[1] / predicted - 1), rel=1e-6)
-    pull = np.mean([measures.predicted(run, "pull", t) for t in (5, 10)])
+    assert early_drift.first_error()(results).values[1] == pytest.approx(abs(A[1] / predicted - 1), rel=1e-6)
+    pull = np.mean([neurons.predicted(run, "pull", t) for t in (5, 10)])
     slope = 0.8 / (8 * math.sqrt(8)) * 2 * pull
     expected = abs((A[10] - A[5]) * mean_start / 5 / slope - 1)
-    assert early_drift.linear_error(results).values[1] == pytest.approx(expected, rel=1e-6)
+    assert early_drift.linear_error()(results).values[1] == pytest.approx(expected, rel=1e-6)
     path = law.column("A", "path")
     assert early_drift.path_error(run, law) == max(abs(A[t] / path[t] - 1) for t in range(1, 6))
 
 
 def test_amplification_by_initial_scale_against_tenfold(tiny: Tiny) -> None:
     results = tiny("lazy")
-    A = [measures.amplification(results.calculations(name)[2], STEPS) for name in ("ω = 0.001", "ω = 0.01", "ω = 0.1")]
+    A = [neurons.amplification(results.calculations(name)[2], STEPS) for name in ("ω = 0.001", "ω = 0.01", "ω = 0.1")]
     expected = max(abs(A[0] / A[1] / 10 - 1), abs(A[1] / A[2] / 10 - 1))
-    assert lazy.decade_error(results).values[2] == pytest.approx(expected)
-    assert lazy.last_amplification(results).values[2] < A[2]
+    assert lazy.decade_error()(results).values[2] == pytest.approx(expected)
+    assert lazy.last_amplification()(results).values[2] < A[2]
 
 
 def test_noise_slows_the_drift_by_hand(tiny: Tiny) -> None:
     results = tiny("noise")
-    none, some = (measures.amplification(results.calculations(name)[0], 10) for name in ("η = 0", "η = 0.2"))
-    assert label_noise.drift_error(results).values[0] == pytest.approx(abs(some / none / 0.6 - 1))
+    none, some = (neurons.amplification(results.calculations(name)[0], 10) for name in ("η = 0", "η = 0.2"))
+    assert label_noise.drift_error()(results).values[0] == pytest.approx(abs(some / none / 0.6 - 1))
     errors = [
-        abs(measures.predicted(run, "noisy_error") - measures.predicted(run, "flip_rate"))
+        abs(neurons.predicted(run, "noisy_error") - neurons.predicted(run, "flip_rate"))
         for run in (results.calculations(name)[0] for name in ("η = 0", "η = 0.2"))
     ]
-    number = label_noise.largest(
-        lambda r: abs(measures.predicted(r, "noisy_error") - measures.predicted(r, "flip_rate"))
-    )
+    number = label_noise.largest(lambda r: abs(neurons.predicted(r, "noisy_error") - neurons.predicted(r, "flip_rate")))
     assert number(results).values[0] == max(errors)
 
 

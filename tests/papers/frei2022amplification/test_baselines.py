@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from steepest_papers.frei2022amplification import baselines
-from steepest_papers.frei2022amplification.problem import XORClusters
+from steepest_papers.frei2022amplification import classifiers as baselines
+from steepest_papers.frei2022amplification.clusters import XORClusters
 
 PROBLEM = XORClusters(samples=40, dimension=6, width=10, noise=0.4, test_points=500)
 

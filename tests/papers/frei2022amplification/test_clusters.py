@@ -14,7 +14,7 @@ from steepest.runs.execute import execute
 from steepest.runs.lockstep import train_together
 from steepest.runs.method import Method
 from steepest.runs.spec import Spec
-from steepest_papers.frei2022amplification.problem import XORClusters, logistic_loss, network, output_weights
+from steepest_papers.frei2022amplification.clusters import XORClusters, logistic_loss, network, output_weights
 
 SMALL = XORClusters(samples=30, dimension=5, width=8, noise=0.3, init_scale=0.5, test_points=20)
 

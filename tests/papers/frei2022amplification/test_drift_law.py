@@ -10,8 +10,8 @@ import torch
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from steepest_papers.frei2022amplification import drift_law as law
-from steepest_papers.frei2022amplification.problem import XORClusters
+from steepest_papers.frei2022amplification import early_drift as law
+from steepest_papers.frei2022amplification.clusters import XORClusters
 
 RUN_C = XORClusters()
 

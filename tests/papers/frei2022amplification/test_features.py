@@ -13,11 +13,17 @@ import torch
 from steepest.problems.base import Task
 from steepest.runs.execute import execute
 from steepest.runs.store import Run, Store
-from steepest_papers.frei2022amplification import measures
+from steepest_papers.frei2022amplification import neurons
 from steepest_papers.frei2022amplification.amplification import agreement
-from steepest_papers.frei2022amplification.probes import Neurons, Plane, Predictions, error
-from steepest_papers.frei2022amplification.problem import XORClusters
-from steepest_papers.frei2022amplification.sizes import STEPS, descents
+from steepest_papers.frei2022amplification.clusters import (
+    STEPS,
+    Neurons,
+    Plane,
+    Predictions,
+    XORClusters,
+    descents,
+    error,
+)
 
 PROBLEM = XORClusters(samples=40, dimension=9, width=12, noise=0.3, flip_rate=0.2, test_points=300)
 HAND = XORClusters(samples=60, dimension=3, width=4, noise=0.05, flip_rate=0.3, test_points=200)
@@ -56,13 +62,13 @@ def test_amplification_cosine_capture_and_norms_by_hand(
     bad = {t: np.array([abs(float(w[t_, 1 if t_ < 6 else 0])) for t_ in range(12)]) for t, w in W.items()}
     for t in (10, STEPS):
         lengths = W[t].norm(dim=1).numpy()
-        assert measures.amplification(run, t) == pytest.approx(good[t].mean() / good[0].mean(), rel=1e-3)
-        assert measures.bad_amplification(run, t) == pytest.approx(bad[t].mean() / bad[0].mean(), rel=1e-3)
-        assert measures.cosine(run, t) == pytest.approx(np.median(good[t] / lengths), rel=1e-3)
-        assert measures.captured(run, t) == np.mean(good[t] / lengths > 0.7)
+        assert neurons.amplification(run, t) == pytest.approx(good[t].mean() / good[0].mean(), rel=1e-3)
+        assert neurons.bad_amplification(run, t) == pytest.approx(bad[t].mean() / bad[0].mean(), rel=1e-3)
+        assert neurons.cosine(run, t) == pytest.approx(np.median(good[t] / lengths), rel=1e-3)
+        assert neurons.captured(run, t) == np.mean(good[t] / lengths > 0.7)
         ratio = np.median(lengths / W[0].norm(dim=1).numpy())
-        assert measures.norm_ratio(run, t) == pytest.approx(ratio, rel=1e-3)
-    assert measures.amplification(run, 0) == 1
+        assert neurons.norm_ratio(run, t) == pytest.approx(ratio, rel=1e-3)
+    assert neurons.amplification(run, 0) == 1
 
 
 def test_predictions_by_hand(run: Run, trained: tuple[Task, dict[int, torch.Tensor]]) -> None:
@@ -75,15 +81,15 @@ def test_predictions_by_hand(run: Run, trained: tuple[Task, dict[int, torch.Tens
 
     wrong = f(data["test_X"]).sign() != data["test_clean"]
     flipped = data["flipped"].bool()
-    assert measures.clean_error(run, STEPS) == pytest.approx(float(wrong.double().mean()))
+    assert neurons.clean_error(run, STEPS) == pytest.approx(float(wrong.double().mean()))
     noisy = wrong ^ data["test_flipped"].bool()
-    assert measures.predicted(run, "noisy_error") == pytest.approx(float(noisy.double().mean()))
+    assert neurons.predicted(run, "noisy_error") == pytest.approx(float(noisy.double().mean()))
     as_labelled = f(data["X"]).sign() == data["y"]
-    assert measures.memorised(run, STEPS) == pytest.approx(float(as_labelled[flipped].double().mean()))
-    assert measures.predicted(run, "train_error") == pytest.approx(1 - float(as_labelled.double().mean()))
+    assert neurons.memorised(run, STEPS) == pytest.approx(float(as_labelled[flipped].double().mean()))
+    assert neurons.predicted(run, "train_error") == pytest.approx(1 - float(as_labelled.double().mean()))
     margin = (data["y"] * f(data["X"])).numpy()
-    assert measures.predicted(run, "pull") == pytest.approx((1 / (1 + np.exp(margin))).mean(), rel=1e-4)
-    assert measures.predicted(run, "pull", 0) == pytest.approx(0.5, abs=1e-3)
+    assert neurons.predicted(run, "pull") == pytest.approx((1 / (1 + np.exp(margin))).mean(), rel=1e-4)
+    assert neurons.predicted(run, "pull", 0) == pytest.approx(0.5, abs=1e-3)
 
 
 def test_a_perfect_network_ignores_flips() -> None:

@@ -22,12 +22,12 @@ from steepest.runs.results import NotRun, Undecided
 from steepest.runs.store import Store
 from steepest.runs.stream import stream
 from steepest.runs.sweep import Sweep
-from steepest_papers.li2024signgd import PAPER, laws, noise, selection, stage_measures
-from steepest_papers.li2024signgd.comparison import ComparisonSizes, cell
-from steepest_papers.li2024signgd.measures import feature, last_prediction
-from steepest_papers.li2024signgd.methods import ADAM, ALL, GD, MAIN, RATES, SIGN, grid
+from steepest_papers.li2024signgd import PAPER, noise, optimizers, stages
+from steepest_papers.li2024signgd.noise import ComparisonSizes, cell
+from steepest_papers.li2024signgd.optimizers import ADAM, ALL, GD, MAIN, RATES, SIGN, grid
 from steepest_papers.li2024signgd.rates import RateSizes
-from steepest_papers.li2024signgd.stage_sizes import STEPS, StageSizes
+from steepest_papers.li2024signgd.signal_noise import Predictions, feature, gradient_ratio, prediction
+from steepest_papers.li2024signgd.stages import STEPS, StageSizes
 
 SEEDS = (0, 1, 2)
 TINY: dict[str, dict[str, Any]] = {
@@ -74,7 +74,9 @@ def test_figures_run_judge_and_draw(name: str, tiny: Tiny) -> None:
         assert set(found.runs) <= runs
         assert found.seeds == 3 or found.reason, found
     with style():
-        for drawing in FIGURES[name].draw(results).values():
+        for draw in FIGURES[name].draw.values():
+            drawing = draw(results)
+            assert drawing is not None
             drawing.canvas.draw_without_rendering()
             assert set(drawing.data["run"].to_pylist()) <= runs
 
@@ -86,8 +88,9 @@ def test_nothing_is_judged_or_drawn_without_runs(name: str, tmp_path: Path) -> N
     first = {verdicts.pop(claim) for claim in ("first-run", "noise-first-sweep") if claim in verdicts}
     assert set(verdicts.values()) == {"not run"}
     assert first <= {"undecided"}
-    with pytest.raises(NotRun):
-        FIGURES[name].draw(empty)
+    for draw in FIGURES[name].draw.values():
+        with pytest.raises(NotRun):
+            draw(empty)
 
 
 def test_features_and_predictions_by_hand(tiny: Tiny) -> None:
@@ -140,8 +143,6 @@ def test_probes_say_the_same_of_a_run_alone(tiny: Tiny) -> None:
 
 def test_reversed_signals_tell_signal_from_noise() -> None:
     """A network that reads the signal flips with it; one that reads the noise does not. Both are right before."""
-    from steepest_papers.li2024signgd.probes import Predictions
-
     problem = ComparisonSizes(dimension=500, sparsity=5).problem()
     task, probe = problem.setup(0), Predictions(at=(0,))
     zero = {name: torch.zeros_like(value) for name, value in task.params.items()}
@@ -168,22 +169,26 @@ def test_stage_ends_are_read_off_the_features() -> None:
         "log_s11": np.log([0.5, 0.5, 0.5, 0.45, 0.4]),
     }
     run: Any = SimpleNamespace(id="r", column=lambda name, table: columns[name])
-    assert stage_measures.boundaries(run) == (10, 20, 30)
-    assert stage_measures.order_of_stages(run) == 10
-    assert stage_measures.signal_after_noise(run) == pytest.approx(0.4)
+    assert stages.boundaries(run) == (10, 20, 30)
+    assert stages.order_of_stages(run) == 10
+    assert stages.signal_after_noise(run) == pytest.approx(0.4)
     columns["values_aligned"] = np.full(5, 0.9)
     with pytest.raises(Undecided, match="a stage does not end"):
-        stage_measures.boundaries(run)
+        stages.boundaries(run)
 
 
 def test_slope_of_an_exponential_loss() -> None:
     t, zero = np.arange(STEPS + 1), np.zeros(STEPS + 1)
     columns = {"step": t, "loss": np.exp(-0.02 * t), "value_noise": 0.01 * t, "value_signal": zero}
-    run: Any = SimpleNamespace(id="r", column=lambda name, table="curves": columns[name])
-    assert stage_measures.loss_slope(run) == pytest.approx(-0.02)
-    assert stage_measures.loss_slope_error(run) == pytest.approx(0, abs=1e-9)
+    run: Any = SimpleNamespace(
+        id="r",
+        column=lambda name, table="curves": columns[name],
+        table=lambda _: SimpleNamespace(column_names=[*columns]),
+    )
+    assert stages.loss_slope(run) == pytest.approx(-0.02)
+    assert stages.loss_slope_error(run) == pytest.approx(0, abs=1e-9)
     columns["value_noise"] = 0.02 * t
-    assert stage_measures.loss_slope_error(run) == pytest.approx(0.5)
+    assert stages.loss_slope_error(run) == pytest.approx(0.5)
 
 
 def test_growth_is_held_against_the_laws(tiny: Tiny) -> None:
@@ -191,9 +196,9 @@ def test_growth_is_held_against_the_laws(tiny: Tiny) -> None:
     sizes, run = results.settings, results.calculations("sign")[0]
     grown = (feature(run, "value_noise", STEPS) - feature(run, "value_noise", 0)) / STEPS
     plain = 2e-3 * 6 * 2.0 * math.sqrt(2 / math.pi)
-    assert stage_measures.noise_factor(run, sizes) == pytest.approx(grown / plain)
+    assert stages.noise_factor(run, sizes) == pytest.approx(grown / plain)
     signal = (feature(run, "value_signal", STEPS) - feature(run, "value_signal", 0)) / STEPS
-    assert stage_measures.signal_error(run, sizes) == pytest.approx(abs(signal / 2e-3 - 1))
+    assert stages.signal_error(run, sizes) == pytest.approx(abs(signal / 2e-3 - 1))
 
 
 def test_first_runs_are_compared_at_their_own_sizes_only(tiny: Tiny) -> None:
@@ -201,6 +206,24 @@ def test_first_runs_are_compared_at_their_own_sizes_only(tiny: Tiny) -> None:
         (found,) = (judge(c, tiny(name)) for c in FIGURES[name].claims if c.id == claim)
         assert found.verdict == "undecided"
         assert "laptop's sizes" in found.reason
+
+
+def test_first_runs_are_compared_number_by_number() -> None:
+    t = np.arange(501)
+    losses = np.interp(t, stages.FIRST_STEPS, stages.FIRST_MEANS)
+    losses[200] += 3 * 0.002
+    losses[201] += 1
+    run: Any = SimpleNamespace(column=lambda name: {"step": t, "loss": losses}[name])
+    assert stages.deviation(run) == pytest.approx(3)
+
+    def calculations(plan: str) -> list[Any]:
+        method, _, x = plan.split(", ")
+        first = {m.label: row for m, row in noise.FIRST_SWEEP.items()}[method][float(x.removeprefix("σ = "))]
+        last = 0.2 if plan == "Adam, n = 20, σ = 1" else 0.01
+        return [fake_run(0.0, first - error) for error in (0.0, last)]
+
+    results: Any = SimpleNamespace(settings=ComparisonSizes(), calculations=calculations)
+    assert noise.first_sweep_error()(results).values == pytest.approx([0, 0.2])
 
 
 def test_ratios_are_held_against_their_laws(tiny: Tiny) -> None:
@@ -213,19 +236,19 @@ def test_ratios_are_held_against_their_laws(tiny: Tiny) -> None:
         )
         for seed in range(3)
     ]
-    assert noise.ratio_error(GD, laws.gradient_ratio)(results).values == pytest.approx(expected)
+    assert noise.ratio_error(GD, gradient_ratio)(results).values == pytest.approx(expected)
+
+
+def fake_run(loss: float, accuracy: float) -> Any:
+    columns = {"step": np.array([7]), "test_accuracy": np.array([accuracy])}
+    known = {"facts": {"final_loss": loss}, "spec": {"steps": 7}, "column": lambda name, table: columns[name]}
+    return SimpleNamespace(id="r", table=lambda _: SimpleNamespace(column_names=[*columns]), **known)
 
 
 def search(table: Mapping[float, tuple[float, ...]]) -> Any:
     """A search of one optimizer: exponent → training loss, then the accuracy of each seed."""
-
-    def run(loss: float, accuracy: float) -> Any:
-        columns = {"step": np.array([7]), "test_accuracy": np.array([accuracy])}
-        facts, spec = {"final_loss": loss}, {"steps": 7}
-        return SimpleNamespace(id="r", facts=facts, spec=spec, column=lambda name, table: columns[name])
-
-    runs = {e: [run(loss, accuracy) for accuracy in seeds] for e, (loss, *seeds) in table.items()}
-    return SimpleNamespace(table=table, best=0.0, runs=runs.get, method=GD)
+    runs = {e: [fake_run(loss, accuracy) for accuracy in seeds] for e, (loss, *seeds) in table.items()}
+    return SimpleNamespace(table=table, best=0.0, finished=lambda: runs, method=GD)
 
 
 def test_rates_that_fit_the_data() -> None:
@@ -238,15 +261,15 @@ def test_rates_that_fit_the_data() -> None:
         2.0: (1e-6, 0.85, 0.86),
         3.0: (1e-6, 0.2, 0.2),
     }
-    assert selection.fitting_rate(search(table), "accurate") == (1.0, None)  # the middle of −1, 1, 2
-    assert selection.fitting_rate(search(table), "smallest") == (-2.0, None)
+    assert optimizers.fitting_rate(search(table), "accurate") == (1.0, None)  # the middle of −1, 1, 2
+    assert optimizers.fitting_rate(search(table), "smallest") == (-2.0, None)
 
 
 def test_edges_and_rates_that_do_not_fit_decide_nothing() -> None:
-    exponent, trouble = selection.fitting_rate(search({-1.0: (1e-3, 0.7, 0.7), 0.0: (1e-4, 0.9, 0.9)}), "accurate")
+    exponent, trouble = optimizers.fitting_rate(search({-1.0: (1e-3, 0.7, 0.7), 0.0: (1e-4, 0.9, 0.9)}), "accurate")
     assert (exponent, trouble) == (0.0, "GD: the accurate rate 10^0 is at the edge of its grid")
     unfit = search({-1.0: (0.3, 0.7, 0.7), 0.0: (0.2, 0.9, 0.9), 1.0: (0.4, 0.9, 0.9)})
-    exponent, trouble = selection.fitting_rate(unfit, "smallest")
+    exponent, trouble = optimizers.fitting_rate(unfit, "smallest")
     assert exponent == 0.0
     assert "no rate of the grid fits" in str(trouble)
 
@@ -255,13 +278,13 @@ def test_leads_subtract_seed_by_seed(tiny: Tiny, monkeypatch: pytest.MonkeyPatch
     results = tiny("rates")
     runs = {m: tuple(results.sweep("rates").searches[m.label].runs(-3.0)) for m in (SIGN, ADAM)}
     monkeypatch.setattr(
-        selection, "select", lambda _, plan, m, rule: SimpleNamespace(label=m.label, exponent=-3.0, runs=runs[m])
+        optimizers, "select", lambda _, plan, m, rule: SimpleNamespace(label=m.label, exponent=-3.0, runs=runs[m])
     )
-    a, s = ([last_prediction(run, "test_accuracy") for run in runs[m]] for m in (ADAM, SIGN))
-    found = selection.lead("rates", "accurate", ADAM, SIGN)(results)
+    a, s = ([prediction(run, "test_accuracy") for run in runs[m]] for m in (ADAM, SIGN))
+    found = optimizers.lead("rates", "accurate", ADAM, SIGN)(results)
     assert found.values == [x - y for x, y in zip(a, s, strict=True)]
     assert found.runs == [run.id for m in (ADAM, SIGN) for run in runs[m]]
-    assert selection.reached("rates", "accurate", (ADAM, SIGN))(results).values == list(map(min, a, s))
+    assert optimizers.reached("rates", "accurate", (ADAM, SIGN))(results).values == list(map(min, a, s))
 
 
 def test_laptop_is_the_specified_setting() -> None:

@@ -16,11 +16,10 @@ from steepest.runs.execute import execute
 from steepest.runs.lockstep import train_together
 from steepest.runs.method import Method
 from steepest.runs.spec import Spec
-from steepest_papers.li2024signgd import laws
-from steepest_papers.li2024signgd.digit_patches import DigitPatches
-from steepest_papers.li2024signgd.methods import ADAM_AS_SIGN, GD, SIGN
-from steepest_papers.li2024signgd.problem import SignalNoise
-from steepest_papers.li2024signgd.transformer import network
+from steepest_papers.li2024signgd import signal_noise as laws
+from steepest_papers.li2024signgd.digits import DigitPatches
+from steepest_papers.li2024signgd.optimizers import ADAM_AS_SIGN, GD, SIGN
+from steepest_papers.li2024signgd.signal_noise import SignalNoise, network
 
 PROBLEM = SignalNoise(
     samples=6, dimension=12, sparsity=4, noise=0.7, init_scale=0.5, key_width=3, value_width=2, test_points=40
