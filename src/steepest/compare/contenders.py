@@ -56,7 +56,7 @@ class Contender:
 
     def description(self) -> dict[str, Any]:
         """Return what it is, ready for JSON."""
-        return {"method": self.method.description(), "rate": None if self.rate is None else self.rate.description()}
+        return {"method": self.method.description(), "rate": None if self.rate is None else list(self.rate.exponents)}
 
 
 def contenders(names: Sequence[str]) -> tuple[Contender, ...]:

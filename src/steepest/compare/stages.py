@@ -20,7 +20,6 @@ from typing import Any
 from steepest.compare.contenders import Contender
 from steepest.compare.plan import LEAST_ROUNDS, PROBE_SHARE, PROBES, RATES, Plan
 from steepest.compare.problem_file import ProblemFile
-from steepest.component import canonical_json, describe
 from steepest.runs.spec import Spec
 from steepest.runs.store import Store
 from steepest.runs.stream import Step, lookup, stream
@@ -128,7 +127,7 @@ class Comparison:
         return self._sweep(grids, max(1, self.plan.steps // PROBE_SHARE), self.seeds[:1])
 
     def _sweep(self, grids: Mapping[str, Grid], steps: int, seeds: tuple[int, ...]) -> Sweep:
-        key = (canonical_json(describe(dict(grids))), steps, seeds)
+        key = (tuple(grids.items()), steps, seeds)
         if key not in self._sweeps:
             methods = {contender.label: contender.method for contender in self.contenders}
             self._sweeps[key] = Sweep(
