@@ -12,7 +12,7 @@ from compare.problems import written
 from steepest.compare.contenders import contenders
 from steepest.compare.plan import Plan
 from steepest.compare.problem_file import ProblemFile
-from steepest.compare.stages import Comparison
+from steepest.compare.rate_search import Comparison
 from steepest.runs.spec import Spec
 from steepest.runs.store import Outcome, Store
 from steepest.runs.stream import lookup

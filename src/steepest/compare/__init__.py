@@ -16,7 +16,7 @@ from steepest.compare.answer import Answer, answer
 from steepest.compare.contenders import DEFAULT, contenders
 from steepest.compare.plan import planned
 from steepest.compare.problem_file import ProblemFile
-from steepest.compare.stages import Comparison
+from steepest.compare.rate_search import Comparison
 from steepest.errors import UsageError
 from steepest.runs.store import Store, default_store
 from steepest.runs.stream import available_cores

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from steepest.claims.verdict import interval
-from steepest.compare.stages import Stage
+from steepest.compare.rate_search import Stage
 from steepest.measure.progress import group_progress
 from steepest.runs.results import Best, NotRun, SweepResults
 from steepest.runs.store import Run, Store
@@ -123,7 +123,7 @@ class Answer:
 
     @property
     def decided(self) -> bool:
-        """Tell whether the leader is ahead of every other optimizer."""
+        """Return whether the leader is ahead of every other optimizer."""
         return self.leader.trouble is None and not any(difference.doubt for difference in self.differences)
 
     @property

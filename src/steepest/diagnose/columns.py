@@ -14,8 +14,8 @@ import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet
 
-from steepest.diagnose.spans import Span, damaged, open_stream
-from steepest.diagnose.tally import Tally, added, named
+from steepest.diagnose.byte_ranges import Span, damaged, open_stream
+from steepest.diagnose.class_counts import Tally, added, named
 from steepest.diagnose.tokenization import Tokenization
 from steepest.errors import DataError, UsageError, unknown
 

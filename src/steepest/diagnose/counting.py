@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from steepest.diagnose.inputs import BLANKS, LINE_END, Input, Part
 from steepest.diagnose.spectrum import Spectrum
-from steepest.diagnose.tally import IdCounts, NameCounts, Tally
+from steepest.diagnose.class_counts import IdCounts, NameCounts, Tally
 from steepest.diagnose.tokenization import Tokenization
 from steepest.errors import UsageError
 from steepest.runs.workers import Workers

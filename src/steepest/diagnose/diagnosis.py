@@ -68,12 +68,12 @@ class Diagnosis:
 
     @property
     def group_rows(self) -> list[tuple[int, int]]:
-        """Classes and samples of each frequency group."""
+        """Return classes and samples of each frequency group."""
         return list(zip(self.groups.classes.tolist(), self.groups.samples.tolist(), strict=True))
 
     @property
     def ranking(self) -> list[Summary]:
-        """The reference corpora and this one, the lightest tail first by the predicted ratio."""
+        """Return the reference corpora and this one, the lightest tail first by the predicted ratio."""
         return sorted([*references(), self.summary], key=lambda row: (row.ratio is None, row.ratio or 0.0))
 
     def as_json(self) -> dict[str, Any]:

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from steepest.diagnose import columns
-from steepest.diagnose.real import REAL, real_values
+from steepest.diagnose.named_data import REAL, real_values
 from steepest.diagnose.shards import shard_parts
-from steepest.diagnose.spans import COMPRESSED, SPAN, Span, damaged, open_stream, spans
-from steepest.diagnose.tally import Tally
+from steepest.diagnose.byte_ranges import COMPRESSED, SPAN, Span, damaged, open_stream, spans
+from steepest.diagnose.class_counts import Tally
 from steepest.diagnose.tokenization import Tokenization
 from steepest.errors import DataError, UsageError, unknown
 

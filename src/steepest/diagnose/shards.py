@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from steepest.diagnose.spans import damaged, open_file
+from steepest.diagnose.byte_ranges import damaged, open_file
 from steepest.diagnose.spectrum import Ints
-from steepest.diagnose.tally import Tally, id_counts
+from steepest.diagnose.class_counts import Tally, id_counts
 from steepest.errors import DataError, UsageError
 
 SPAN = 2**26  # bytes of a part

@@ -12,8 +12,8 @@ import numpy as np
 
 from steepest.data.tokens import BPE, GPT2BPE, Encoder
 from steepest.diagnose.spectrum import Ints
-from steepest.diagnose.tally import Tally, id_counts
-from steepest.diagnose.words import RULES, count_words
+from steepest.diagnose.class_counts import Tally, id_counts
+from steepest.diagnose.word_counts import RULES, count_words
 from steepest.errors import DataError, UsageError, unknown
 
 BATCH = 2**10  # texts that are encoded at once

@@ -37,7 +37,7 @@ class FrequencyCallback(Callback):  # type: ignore[misc]
 
     @property
     def state_key(self) -> str:
-        """The name of this callback in a checkpoint; it does not depend on settings."""
+        """Return the name of this callback in a checkpoint; it does not depend on settings."""
         return "steepest.monitor"
 
     def on_train_batch_end(
@@ -58,5 +58,5 @@ class FrequencyCallback(Callback):  # type: ignore[misc]
         return self.monitor.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Take the monitor's state from a checkpoint."""
         self.monitor.load_state_dict(state_dict)

@@ -33,7 +33,7 @@ def adagrad_(
     *,
     eps: float | Tensor = 1e-10,
 ) -> None:
-    """One step in place: s ← s + g², w ← w − α g / (√s + ε).
+    """Take one step in place: s ← s + g², w ← w − α g / (√s + ε).
 
     Args:
         params: w, changed in place; the leading axis may count R runs.

@@ -34,7 +34,7 @@ def gradient_descent_(
     *,
     momentum: float | Tensor = 0.0,
 ) -> None:
-    """One step in place: b ← β b + g, w ← w − α b.
+    """Take one step in place: b ← β b + g, w ← w − α b.
 
     Args:
         params: w, changed in place; the leading axis may count R runs.

@@ -47,7 +47,7 @@ def line_search_(
     max_backtracks: int = 200,
     run_axis: bool = False,
 ) -> Tensor:
-    """One step in place: η ← γ η_prev, then η ← ρ η until f(w − η g) <= f(w) − c η ‖g‖₂², then w ← w − η g.
+    """Take one step in place: η ← γ η_prev, then η ← ρ η until f(w − η g) <= f(w) − c η ‖g‖₂², then w ← w − η g.
 
     Args:
         params: w, changed in place; with `run_axis`, shapes (R, ...).
@@ -138,7 +138,7 @@ class LineSearchGD(Optimizer):
         super().__init__(params, {"lr": lr, **search})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Takes the only group, after checking its options."""
+        """Take the only group, after checking its options."""
         if self.param_groups:
             raise ValueError("LineSearchGD has one step size for all parameters, got a second group; pass one list")
         options = {**self.defaults, **param_group}
@@ -154,7 +154,7 @@ class LineSearchGD(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Searches a step size along the negative gradient and takes the step.
+        """Search a step size along the negative gradient and take the step.
 
         Args:
             closure: required. Called once with gradients on, it returns the loss and fills the gradients; called with
@@ -192,18 +192,18 @@ class LineSearchGD(Optimizer):
 
 
 def _move_(params: Sequence[Tensor], start: Sequence[Tensor], grads: Sequence[Tensor], eta: Tensor) -> None:
-    """In place: w ← w_start − η g."""
+    """Move in place: w ← w_start − η g."""
     for w, w_start, g in zip(params, start, grads, strict=True):
         descend_(w.copy_(w_start), g, eta)
 
 
 def _as_tensor(loss: float | Tensor) -> Tensor:
-    """The loss without its graph; a Python number keeps its 64 bits."""
+    """Return the loss without its graph; a Python number keeps its 64 bits."""
     return loss.detach() if isinstance(loss, Tensor) else torch.tensor(loss, dtype=torch.float64)
 
 
 def _check_search(growth: float, shrink: float, decrease: float, max_backtracks: int) -> None:
-    """Refuses constants with which the search could not end or could not grow."""
+    """Refuse constants with which the search could not end or could not grow."""
     if not 1 <= growth < math.inf:
         raise ValueError(f"growth must be finite and >= 1, got {growth}")
     if not 0 < shrink < 1:

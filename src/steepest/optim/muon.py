@@ -39,7 +39,7 @@ RMS_OF_ADAM = 0.2
 
 
 def orthogonalized(U: Tensor, steps: int = 5) -> Tensor:
-    """The matrix of U's singular vectors, with singular values near 1: the Newton–Schulz iteration of the file's top.
+    """Return the matrix of U's singular vectors, with singular values near 1: the Newton–Schulz iteration of the file's top.
 
     Args:
         U: shape (..., n, m); leading axes count matrices.
@@ -74,7 +74,7 @@ def muon_(
     nesterov: bool = True,
     ns_steps: int = 5,
 ) -> None:
-    """One step in place: B ← β B + G, U = G + β B, W ← W − α 0.2 √max(n, m) O(U).
+    """Take one step in place: B ← β B + G, U = G + β B, W ← W − α 0.2 √max(n, m) O(U).
 
     Args:
         params: W, shapes (n, m), changed in place; a leading axis may count R runs.
@@ -148,7 +148,7 @@ class Muon(Descent):
         super().__init__(params, {"lr": lr, **of_matrices, "betas": betas, "eps": eps})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Adds a group, in two parts, after checking its options."""
+        """Add a group, in two parts, after checking its options."""
         ns_steps = param_group.get("ns_steps", self.defaults["ns_steps"])
         if not ns_steps >= 1:
             raise ValueError(f"ns_steps must be >= 1, got {ns_steps}")
@@ -190,7 +190,7 @@ class Muon(Descent):
         )
 
     def _step_counts(self, params: list[Tensor], *, on_device: bool) -> list[Tensor]:
-        """The number of steps that each parameter has made, as torch's Adam keeps it."""
+        """Return how many steps each parameter has made, as torch's Adam keeps it."""
         for p in params:
             if "step" not in self.state[p]:
                 self.state[p]["step"] = torch.zeros((), device=p.device if on_device else "cpu")

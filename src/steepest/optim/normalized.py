@@ -37,7 +37,7 @@ def normalized_gd_(
     norm: Tensor | None = None,
     run_axis: bool = False,
 ) -> None:
-    """One step in place: d = g / ‖g‖₂, b ← β b + d, w ← w − α b.
+    """Take one step in place: d = g / ‖g‖₂, b ← β b + d, w ← w − α b.
 
     Args:
         params: w, changed in place; with `run_axis`, shapes (R, ...).

@@ -34,7 +34,7 @@ from torch import Tensor
 
 
 def l1_norm(tensors: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
-    """Sum of absolute entries, ‖x‖₁ = Σ_i |x_i|; dual to ℓ∞.
+    """Return the sum of absolute entries, ‖x‖₁ = Σ_i |x_i|; dual to ℓ∞.
 
     Args:
         tensors: the pieces of the vector x, of any shapes; with `run_axis`, shapes (R, ...).
@@ -54,7 +54,7 @@ def l1_norm(tensors: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
 
 
 def l2_norm(tensors: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
-    """Euclidean length, ‖x‖₂ = (Σ_i x_i²)^½; dual to itself.
+    """Return the Euclidean length, ‖x‖₂ = (Σ_i x_i²)^½; dual to itself.
 
     Args:
         tensors: the pieces of the vector x, of any shapes; with `run_axis`, shapes (R, ...).
@@ -76,7 +76,7 @@ def l2_norm(tensors: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
 
 
 def linf_norm(tensors: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
-    """Largest absolute entry, ‖x‖∞ = max_i |x_i|; dual to ℓ1.
+    """Return the largest absolute entry, ‖x‖∞ = max_i |x_i|; dual to ℓ1.
 
     Args:
         tensors: the pieces of the vector x, of any shapes; with `run_axis`, shapes (R, ...).
@@ -96,7 +96,7 @@ def linf_norm(tensors: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
 
 
 def spectral_norm(matrices: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
-    """Largest singular value over all matrices, max_l σ_1(X_l); dual to the nuclear norm.
+    """Return the largest singular value over all matrices, max_l σ_1(X_l); dual to the nuclear norm.
 
     Args:
         matrices: X_l, shapes (n_l, m_l); with `run_axis`, shapes (R, n_l, m_l).
@@ -116,7 +116,7 @@ def spectral_norm(matrices: Sequence[Tensor], *, run_axis: bool = False) -> Tens
 
 
 def nuclear_norm(matrices: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
-    """Sum of all singular values of all matrices, Σ_l Σ_i σ_i(X_l); dual to the spectral norm.
+    """Return the sum of all singular values of all matrices, Σ_l Σ_i σ_i(X_l); dual to the spectral norm.
 
     Args:
         matrices: X_l, shapes (n_l, m_l); with `run_axis`, shapes (R, n_l, m_l).
@@ -136,7 +136,7 @@ def nuclear_norm(matrices: Sequence[Tensor], *, run_axis: bool = False) -> Tenso
 
 
 def l1_direction(grads: Sequence[Tensor], *, run_axis: bool = False) -> list[Tensor]:
-    """Steepest direction in ℓ1: sign(g_i) at the largest |g_i|, the first of several, and 0 elsewhere.
+    """Return the steepest direction in ℓ1: sign(g_i) at the largest |g_i|, the first of several, and 0 elsewhere.
 
     Args:
         grads: the pieces of g, of any shapes; with `run_axis`, shapes (R, ...).
@@ -161,7 +161,7 @@ def l1_direction(grads: Sequence[Tensor], *, run_axis: bool = False) -> list[Ten
 
 
 def l2_direction(grads: Sequence[Tensor], *, norm: Tensor | None = None, run_axis: bool = False) -> list[Tensor]:
-    """Steepest direction in ℓ2: g / ‖g‖₂.
+    """Return the steepest direction in ℓ2: g / ‖g‖₂.
 
     Args:
         grads: the pieces of g, of any shapes; with `run_axis`, shapes (R, ...).
@@ -184,7 +184,7 @@ def l2_direction(grads: Sequence[Tensor], *, norm: Tensor | None = None, run_axi
 
 
 def linf_direction(grads: Sequence[Tensor], *, run_axis: bool = False) -> list[Tensor]:  # noqa: ARG001 - as its siblings
-    """Steepest direction in ℓ∞: sign(g), with sign(0) = 0.
+    """Return the steepest direction in ℓ∞: sign(g), with sign(0) = 0.
 
     Args:
         grads: the pieces of g, of any shapes.
@@ -201,7 +201,7 @@ def linf_direction(grads: Sequence[Tensor], *, run_axis: bool = False) -> list[T
 
 
 def spectral_direction(grads: Sequence[Tensor], *, run_axis: bool = False) -> list[Tensor]:
-    """Steepest direction in the spectral norm: U Vᵀ of each matrix g = U Σ Vᵀ, by an exact decomposition.
+    """Return the steepest direction in the spectral norm: U Vᵀ of each matrix g = U Σ Vᵀ, by an exact decomposition.
 
     Singular vectors of vanishing σ_i are left out. Muon approximates the same by a few matrix products.
 
@@ -244,7 +244,7 @@ def per_run(value: Tensor, like: Tensor) -> Tensor: ...
 @overload
 def per_run(value: float | Tensor, like: Tensor) -> float | Tensor: ...
 def per_run(value: float | Tensor, like: Tensor) -> float | Tensor:
-    """Gives one number per run the shape and the dtype that broadcast against a tensor of R runs.
+    """Return one number per run in the shape and dtype that broadcast against a tensor of R runs.
 
     Args:
         value: a number or a scalar tensor (the same for all runs), or shape (R,).
@@ -266,7 +266,7 @@ def per_run(value: float | Tensor, like: Tensor) -> float | Tensor:
 
 
 def _norm(tensors: Sequence[Tensor], order: float, run_axis: bool) -> Tensor:
-    """ℓp norm of the concatenation, as the ℓp norm of the pieces' ℓp norms.
+    """Return the ℓp norm of the concatenation, as the ℓp norm of the pieces' ℓp norms.
 
     Always reduces along rows: on one thread that gives a run the same bits alone and beside others, along columns not.
     """
@@ -277,14 +277,14 @@ def _norm(tensors: Sequence[Tensor], order: float, run_axis: bool) -> Tensor:
 
 
 def _rows(tensors: Sequence[Tensor], run_axis: bool) -> list[Tensor]:
-    """The pieces of one vector as rows, shapes (R, n_i); R = 1 without a run axis."""
+    """Return the pieces of one vector as rows, shapes (R, n_i); R = 1 without a run axis."""
     if not tensors:
         raise ValueError("the norm of an empty list of tensors is undefined; pass at least one tensor")
     return [t.reshape(t.shape[0], t[0].numel()) if run_axis else t.reshape(1, -1) for t in tensors]
 
 
 def _matrices(tensors: Sequence[Tensor], run_axis: bool) -> Sequence[Tensor]:
-    """The tensors, all of which are matrices."""
+    """Return the tensors, all of which are matrices."""
     for t in tensors:
         if t.dim() != 2 + run_axis:
             raise ValueError(
@@ -298,7 +298,7 @@ def _singular_values(matrices: Sequence[Tensor], run_axis: bool) -> list[Tensor]
 
 
 def _polar_factor(x: Tensor) -> Tensor:
-    """U Vᵀ of x = U Σ Vᵀ, shape (..., n, m), without the singular vectors of σ_i ≤ max(n, m) · machine epsilon · σ_1."""
+    """Return U Vᵀ of x = U Σ Vᵀ, shape (..., n, m), without the singular vectors of σ_i ≤ max(n, m) · machine epsilon · σ_1."""
     U, sigma, Vh = torch.linalg.svd(x, full_matrices=False)
     floor = max(x.shape[-2:]) * torch.finfo(x.dtype).eps * sigma[..., :1]
     factor: Tensor = (U * (sigma > floor).to(x.dtype)[..., None, :]) @ Vh

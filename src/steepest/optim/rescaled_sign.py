@@ -36,7 +36,7 @@ def rescaled_sign_descent_(
     norm: Tensor | None = None,
     run_axis: bool = False,
 ) -> None:
-    """One step in place: d = ‖g‖₁ sign(g), b ← β b + d, w ← w − α b.
+    """Take one step in place: d = ‖g‖₁ sign(g), b ← β b + d, w ← w − α b.
 
     Args:
         params: w, changed in place; with `run_axis`, shapes (R, ...).

@@ -39,7 +39,7 @@ def sign_descent_(
     momentum: float | Tensor = 0.0,
     order: Order = "sign-first",
 ) -> None:
-    """One step in place: b ← β b + sign(g), w ← w − α b; or m ← β m + (1 − β) g, w ← w − α sign(m).
+    """Take one step in place: b ← β b + sign(g), w ← w − α b; or m ← β m + (1 − β) g, w ← w − α sign(m).
 
     Args:
         params: w, changed in place; the leading axis may count R runs.
@@ -94,7 +94,7 @@ class SignDescent(Descent):
         super().__init__(params, {"lr": lr, "momentum": momentum, "order": order})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Adds a group after checking its options."""
+        """Add a group after checking its options."""
         order = param_group.get("order", self.defaults["order"])
         if order not in ("sign-first", "signum"):
             raise ValueError(f"order must be 'sign-first' or 'signum', got {order!r}")

@@ -164,7 +164,7 @@ class Chapter:
 
     @property
     def complete(self) -> bool:
-        """Tell whether none of its runs is missing."""
+        """Return whether none of its runs is missing."""
         return self._results.complete
 
     @property

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from steepest.data.tokens import words
-from steepest.diagnose.tally import Tally, named
+from steepest.diagnose.class_counts import Tally, named
 from steepest.errors import DataError
 
 BLOCK = 2**20  # bytes that are counted at once

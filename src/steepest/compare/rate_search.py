@@ -52,7 +52,7 @@ class Stage:
 
     @property
     def has_best_at_edge(self) -> bool:
-        """Tell whether the best rate of an optimizer whose rate is searched lies at an edge of its grid."""
+        """Return whether the best rate of an optimizer whose rate is searched lies at an edge of its grid."""
         grids = {method.label: grid for method, grid in self.sweep.optimizers.items() if grid.tuned}
         return any(self.best[label] in (grid.exponents[0], grid.exponents[-1]) for label, grid in grids.items())
 

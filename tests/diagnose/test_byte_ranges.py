@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steepest.diagnose.spans import spans
+from steepest.diagnose.byte_ranges import spans
 from steepest.errors import DataError
 
 TEXT = "".join(f"line {i} of a text\n" for i in range(400)).encode()
