@@ -65,6 +65,13 @@ def test_the_core_knows_no_paper() -> None:
             assert "steepest_papers" not in path.read_text(encoding="utf-8"), name
 
 
+def test_no_paper_is_named_in_the_core() -> None:
+    """Papers register what the core says of them; only examples of the command line may name one."""
+    for path in sorted((ROOT / "src" / "steepest").rglob("*")):
+        if path.suffix in (".py", ".j2", ".js", ".css", ".json", ".txt") and "cli" not in path.parts:
+            assert not [key for key in PAPERS if key in path.read_text(encoding="utf-8")], path
+
+
 def test_papers_do_not_know_each_other() -> None:
     assert "kunstner2024heavytailed" in PAPERS
     for name, path in MODULES.items():
@@ -95,7 +102,7 @@ MAY_IMPORT = {
 # Shells around the rest: nobody imports them, except those named.
 IMPORTED_BY = {
     "steepest.cli": {"steepest.__main__"},
-    "steepest.report": {"steepest.claims.lab"},
+    "steepest.report": {"steepest.claims", "steepest.compare", "steepest.diagnose"},
     "steepest.compare": {"steepest.cli"},
     "steepest.diagnose": {"steepest.cli"},
     "steepest.eject": {"steepest.cli"},
@@ -125,6 +132,15 @@ def test_lower_parts_import_only_what_is_below_them(low: str) -> None:
 def test_shells_are_imported_by_nobody_else(shell: str) -> None:
     users = {package(n) for n, path in MODULES.items() if any(package(other) == shell for other in anywhere(path))}
     assert {user for user in users if user.split(".")[0] == "steepest"} <= IMPORTED_BY[shell] | {shell}
+
+
+def test_other_pages_share_the_shell_of_a_papers_page_alone() -> None:
+    shared = {"steepest.report.shell", "steepest.report.drawn_page"}
+    for name, path in MODULES.items():
+        if name.startswith(("steepest.compare", "steepest.diagnose")):
+            assert {other for other in anywhere(path) if other.startswith("steepest.report")} <= shared, name
+    inside = {o for o in anywhere(MODULES["steepest.report.shell"]) if o.split(".")[0] == "steepest"}
+    assert inside == {"steepest.glossary"}
 
 
 @pytest.mark.parametrize("path", [*FILES, *sorted((ROOT / "tests").rglob("*.py"))], ids=lambda p: p.name)

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from steepest.data.tokens import words
-from steepest.diagnose import words as module
+from steepest.diagnose import word_counts as module
 from steepest.diagnose.word_counts import RULES, blocks, count_words
 from steepest.errors import DataError
 

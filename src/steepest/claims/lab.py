@@ -1,6 +1,6 @@
 """The laboratory: a paper, or one of its figures, at a scale and in a store. What the command line does, as calls.
 
-lab = Lab.open("kunstner2024heavytailed/fig6")
+lab = Lab.open("PAPER/fig6")
 for step in lab.stream(): ...        # train what is missing
 lab.ledger()                         # verdicts
 lab.draw(); lab.report()             # figures and the page

@@ -146,6 +146,7 @@ class Paper:
         key: folder name: first author, year, keyword.
         figures: in the order in which they are run: cheap first.
         notes: paragraphs for its page: scope, what was easy, what was hard.
+        advice: ids of claims that say something on a topic of `steepest diagnose`, by topic.
     """
 
     key: str
@@ -155,6 +156,7 @@ class Paper:
     arxiv: str
     figures: tuple[Figure, ...]
     notes: tuple[str, ...] = field(default=())
+    advice: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def figure(self, name: str) -> Figure:
         """Return the figure `name`.

@@ -28,8 +28,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from steepest.models.cross_entropy import head_cross_entropy, head_losses
-from steepest.models.products import linear
 from steepest.models.frozen_attention import sinusoidal_positions
+from steepest.models.products import linear
 
 INIT_STD = 0.02
 SHORT_WINDOW = 512  # tokens up to which all scores are kept at once where torch's attention kernel is slow

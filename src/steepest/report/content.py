@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
 import re
@@ -17,6 +16,7 @@ from steepest.claims.verdict import Verdict
 from steepest.data.corpus import Corpus
 from steepest.data.images import ImageSet
 from steepest.report.plots import Gauge, gauge, learning_rate_plot
+from steepest.report.shell import data_uri
 from steepest.report.steps import group_steps, steps_plot
 from steepest.runs.results import SweepResults
 from steepest.runs.spec import Spec
@@ -241,14 +241,10 @@ def _budget(plan: str, label: str, grid: Grid, results: SweepResults, swept: Seq
 def _picture(name: str, path: Path) -> Picture:
     svg = path.read_bytes()
     csv = gzip.compress(path.with_suffix(".csv").read_bytes(), mtime=0)
-    return Picture(name, _data_uri("image/svg+xml", svg), _data_uri("application/gzip", csv), _points_wide(svg) > 360)
+    return Picture(name, data_uri("image/svg+xml", svg), data_uri("application/gzip", csv), _points_wide(svg) > 360)
 
 
 def _points_wide(svg: bytes) -> float:
     """Return the width that an SVG states, in points."""
     found = re.search(rb'<svg[^>]*\swidth="([\d.]+)pt"', svg)
     return float(found[1]) if found else 0.0
-
-
-def _data_uri(media_type: str, data: bytes) -> str:
-    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
