@@ -1,6 +1,6 @@
-"""What the optimizers of this folder share: the domains of their options, the step along a direction, torch's manners.
+"""What the optimizers of this folder share: checks of options, the step along a direction, `step()` and groups as in torch.
 
-Nothing here says anything about a method: the equations are in the files named after them.
+The equation of a method is in the file named after it.
 """
 
 from __future__ import annotations
@@ -54,10 +54,21 @@ def average_(average: Tensor, value: Tensor, beta: float | Tensor) -> Tensor:
         >>> average_(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]), 0.5)
         tensor([2., 3.])
     """
-    average.mul_(per_run(beta, average))
-    if isinstance(beta, Tensor):
+    average.mul_(per_run(beta, average))  # β m
+    if isinstance(beta, Tensor):  # + (1 − β) x
         return average.addcmul_(value, per_run(1 - beta, average))
     return average.add_(value, alpha=1 - beta)
+
+
+def accumulated_(buffer: Tensor | None, direction: Tensor, momentum: float | Tensor) -> Tensor:
+    """Take one step of heavy-ball momentum, b ← β b + d, in place, and return b; without a buffer return d.
+
+    Args:
+        buffer: b, changed in place, or None.
+        direction: d, the shape of b.
+        momentum: β, a number, or shape (R,) where the leading axis of b and d counts R runs.
+    """
+    return direction if buffer is None else buffer.mul_(per_run(momentum, buffer)).add_(direction)
 
 
 def check_options(options: Mapping[str, Any]) -> None:
@@ -129,7 +140,7 @@ def _with_params(group: Mapping[str, Any], named: list[tuple[str, Tensor]]) -> d
     return {**group, "params": [p for _, p in named], **names}
 
 
-def refuse_sparse(optimizer: Optimizer) -> None:
+def _refuse_sparse(optimizer: Optimizer) -> None:
     """Refuse sparse gradients before any parameter is touched.
 
     Raises:
@@ -167,27 +178,38 @@ class Descent(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Take one step along the current gradients, without waiting for the device.
+        """Take one step along the current gradients, without waiting for the device where the method allows it.
 
         Args:
-            closure: re-evaluates the loss and the gradients; optional.
+            closure: re-evaluates the loss and the gradients; optional, except where the class says otherwise.
 
         Returns:
             The closure's loss, or None.
 
         Raises:
             RuntimeError: if a gradient is sparse.
+            ValueError: if there is no closure where the method needs one.
         """
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        refuse_sparse(self)
-        self._descend()
+        _refuse_sparse(self)
+        self._descend_with(closure, loss)
         return loss
+
+    def _descend_with(self, _closure: Callable[[], float] | None, _loss: float | None) -> None:
+        """Take the step, given the closure and its loss, which most methods do not need."""
+        self._descend()
 
     def _descend(self) -> None:
         raise NotImplementedError
+
+    def _with_momentum(self, rule: Callable[..., None], group: Mapping[str, Any], **options: Any) -> None:
+        """Apply an update rule (params, grads, buffers, lr, momentum, options) to a group."""
+        params, momentum = with_gradient(group), group["momentum"]
+        buffers = self._momentum_buffers(params, momentum)
+        rule(params, gradients(params), buffers, group["lr"], momentum=momentum, **options)
 
     def _all_gradients(self) -> list[Tensor]:
         """Return the gradient vector of the whole model: the pieces of every group."""

@@ -16,8 +16,11 @@ where ‖g‖_* = ⟨g, D(g)⟩ is the dual norm. The norm alone decides the met
 With "length dropped", the learning rate is the length of the step in the norm; with "length kept", it is 1/L. `NORMS` has
 the table as functions. Where g is zero, so is D(g).
 
-Every function here reduces over all tensors of the list. With `run_axis=True` the leading axis of each tensor counts R
-independent runs (R copies of the model that train side by side) and the result has shape (R,): runs are never mixed.
+Norms and directions take the pieces of one vector x or g as a list of tensors of any shapes, for the spectral norm of
+matrices (n_l, m_l), and reduce over all of them: a norm is a scalar, a direction a list of tensors like the given one. With
+`run_axis=True` the leading axis of each tensor counts R independent runs (R copies of the model that train side by side);
+a norm then has shape (R,), and runs are never mixed. An empty list, and a tensor that is no matrix where matrices are
+needed, is a ValueError.
 
 Sources: S. Boyd and L. Vandenberghe (2004), *Convex Optimization*, section 9.4; for the spectral norm, J. Bernstein and
 L. Newhouse (2024), *Old optimizer, new norm: an anthology*, arXiv 2409.20325.
@@ -36,19 +39,8 @@ from torch import Tensor
 def l1_norm(tensors: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
     """Return the sum of absolute entries, ‖x‖₁ = Σ_i |x_i|; dual to ℓ∞.
 
-    Args:
-        tensors: the pieces of the vector x, of any shapes; with `run_axis`, shapes (R, ...).
-        run_axis: whether the leading axis of each tensor counts runs.
-
-    Returns:
-        A scalar, or shape (R,) with `run_axis`.
-
-    Raises:
-        ValueError: if `tensors` is empty.
-
-    Example:
-        >>> l1_norm([torch.tensor([3.0, -4.0]), torch.tensor([[12.0]])])
-        tensor(19.)
+    >>> l1_norm([torch.tensor([3.0, -4.0]), torch.tensor([[12.0]])])
+    tensor(19.)
     """
     return _norm(tensors, 1, run_axis)
 
@@ -56,21 +48,10 @@ def l1_norm(tensors: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
 def l2_norm(tensors: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
     """Return the Euclidean length, ‖x‖₂ = (Σ_i x_i²)^½; dual to itself.
 
-    Args:
-        tensors: the pieces of the vector x, of any shapes; with `run_axis`, shapes (R, ...).
-        run_axis: whether the leading axis of each tensor counts runs.
-
-    Returns:
-        A scalar, or shape (R,) with `run_axis`.
-
-    Raises:
-        ValueError: if `tensors` is empty.
-
-    Example:
-        >>> l2_norm([torch.tensor([3.0, -4.0]), torch.tensor([[12.0]])])
-        tensor(13.)
-        >>> l2_norm([torch.tensor([[3.0, -4.0], [0.0, 1.0]])], run_axis=True)
-        tensor([5., 1.])
+    >>> l2_norm([torch.tensor([3.0, -4.0]), torch.tensor([[12.0]])])
+    tensor(13.)
+    >>> l2_norm([torch.tensor([[3.0, -4.0], [0.0, 1.0]])], run_axis=True)
+    tensor([5., 1.])
     """
     return _norm(tensors, 2, run_axis)
 
@@ -78,19 +59,8 @@ def l2_norm(tensors: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
 def linf_norm(tensors: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
     """Return the largest absolute entry, ‖x‖∞ = max_i |x_i|; dual to ℓ1.
 
-    Args:
-        tensors: the pieces of the vector x, of any shapes; with `run_axis`, shapes (R, ...).
-        run_axis: whether the leading axis of each tensor counts runs.
-
-    Returns:
-        A scalar, or shape (R,) with `run_axis`.
-
-    Raises:
-        ValueError: if `tensors` is empty.
-
-    Example:
-        >>> linf_norm([torch.tensor([3.0, -4.0]), torch.tensor([[12.0]])])
-        tensor(12.)
+    >>> linf_norm([torch.tensor([3.0, -4.0]), torch.tensor([[12.0]])])
+    tensor(12.)
     """
     return _norm(tensors, math.inf, run_axis)
 
@@ -98,19 +68,8 @@ def linf_norm(tensors: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
 def spectral_norm(matrices: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
     """Return the largest singular value over all matrices, max_l σ_1(X_l); dual to the nuclear norm.
 
-    Args:
-        matrices: X_l, shapes (n_l, m_l); with `run_axis`, shapes (R, n_l, m_l).
-        run_axis: whether the leading axis of each tensor counts runs.
-
-    Returns:
-        A scalar, or shape (R,) with `run_axis`.
-
-    Raises:
-        ValueError: if `matrices` is empty, or one of them is no matrix.
-
-    Example:
-        >>> spectral_norm([torch.diag(torch.tensor([3.0, 1.0])), torch.tensor([[0.0, 2.0]])])
-        tensor(3.)
+    >>> spectral_norm([torch.diag(torch.tensor([3.0, 1.0])), torch.tensor([[0.0, 2.0]])])
+    tensor(3.)
     """
     return linf_norm(_singular_values(matrices, run_axis), run_axis=run_axis)
 
@@ -118,19 +77,8 @@ def spectral_norm(matrices: Sequence[Tensor], *, run_axis: bool = False) -> Tens
 def nuclear_norm(matrices: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
     """Return the sum of all singular values of all matrices, Σ_l Σ_i σ_i(X_l); dual to the spectral norm.
 
-    Args:
-        matrices: X_l, shapes (n_l, m_l); with `run_axis`, shapes (R, n_l, m_l).
-        run_axis: whether the leading axis of each tensor counts runs.
-
-    Returns:
-        A scalar, or shape (R,) with `run_axis`.
-
-    Raises:
-        ValueError: if `matrices` is empty, or one of them is no matrix.
-
-    Example:
-        >>> nuclear_norm([torch.diag(torch.tensor([3.0, 1.0])), torch.tensor([[0.0, 2.0]])])
-        tensor(6.)
+    >>> nuclear_norm([torch.diag(torch.tensor([3.0, 1.0])), torch.tensor([[0.0, 2.0]])])
+    tensor(6.)
     """
     return l1_norm(_singular_values(matrices, run_axis), run_axis=run_axis)
 
@@ -138,23 +86,12 @@ def nuclear_norm(matrices: Sequence[Tensor], *, run_axis: bool = False) -> Tenso
 def l1_direction(grads: Sequence[Tensor], *, run_axis: bool = False) -> list[Tensor]:
     """Return the steepest direction in ℓ1: sign(g_i) at the largest |g_i|, the first of several, and 0 elsewhere.
 
-    Args:
-        grads: the pieces of g, of any shapes; with `run_axis`, shapes (R, ...).
-        run_axis: whether the leading axis of each tensor counts runs.
-
-    Returns:
-        D(g) in pieces like `grads`.
-
-    Raises:
-        ValueError: if `grads` is empty.
-
-    Example:
-        >>> l1_direction([torch.tensor([3.0, -4.0]), torch.tensor([1.0])])
-        [tensor([ 0., -1.]), tensor([0.])]
+    >>> l1_direction([torch.tensor([3.0, -4.0]), torch.tensor([1.0])])
+    [tensor([ 0., -1.]), tensor([0.])]
     """
     rows = _rows(grads, run_axis)
     g = torch.cat(rows, dim=1)
-    largest = g.abs().argmax(dim=1, keepdim=True)
+    largest = g.abs().argmax(dim=1, keepdim=True)  # the first i with the largest |g_i|
     direction = torch.zeros_like(g).scatter_(1, largest, g.gather(1, largest).sign())
     pieces = torch.split(direction, [row.shape[1] for row in rows], dim=1)
     return [piece.reshape(grad.shape) for piece, grad in zip(pieces, grads, strict=True)]
@@ -164,19 +101,12 @@ def l2_direction(grads: Sequence[Tensor], *, norm: Tensor | None = None, run_axi
     """Return the steepest direction in ℓ2: g / ‖g‖₂.
 
     Args:
-        grads: the pieces of g, of any shapes; with `run_axis`, shapes (R, ...).
+        grads: the pieces of g.
         norm: ‖g‖₂ of the whole vector, where `grads` is only a part of it; a scalar, or shape (R,) with `run_axis`.
         run_axis: whether the leading axis of each tensor counts runs.
 
-    Returns:
-        D(g) in pieces like `grads`.
-
-    Raises:
-        ValueError: if `grads` is empty and no norm is given.
-
-    Example:
-        >>> l2_direction([torch.tensor([3.0, -4.0]), torch.tensor([0.0])])
-        [tensor([ 0.6000, -0.8000]), tensor([0.])]
+    >>> l2_direction([torch.tensor([3.0, -4.0]), torch.tensor([0.0])])
+    [tensor([ 0.6000, -0.8000]), tensor([0.])]
     """
     norm = l2_norm(grads, run_axis=run_axis) if norm is None else norm
     length = torch.where(norm > 0, norm, 1.0)
@@ -186,16 +116,8 @@ def l2_direction(grads: Sequence[Tensor], *, norm: Tensor | None = None, run_axi
 def linf_direction(grads: Sequence[Tensor], *, run_axis: bool = False) -> list[Tensor]:  # noqa: ARG001 - as its siblings
     """Return the steepest direction in ℓ∞: sign(g), with sign(0) = 0.
 
-    Args:
-        grads: the pieces of g, of any shapes.
-        run_axis: whether the leading axis of each tensor counts runs; makes no difference here.
-
-    Returns:
-        D(g) in pieces like `grads`.
-
-    Example:
-        >>> linf_direction([torch.tensor([3.0, -4.0]), torch.tensor([0.0])])
-        [tensor([ 1., -1.]), tensor([0.])]
+    >>> linf_direction([torch.tensor([3.0, -4.0]), torch.tensor([0.0])])
+    [tensor([ 1., -1.]), tensor([0.])]
     """
     return [g.sign() for g in grads]
 
@@ -205,20 +127,9 @@ def spectral_direction(grads: Sequence[Tensor], *, run_axis: bool = False) -> li
 
     Singular vectors of vanishing σ_i are left out. Muon approximates the same by a few matrix products.
 
-    Args:
-        grads: matrices, shapes (n_l, m_l); with `run_axis`, shapes (R, n_l, m_l).
-        run_axis: whether the leading axis of each tensor counts runs.
-
-    Returns:
-        D(g), one matrix for each of `grads`.
-
-    Raises:
-        ValueError: if one of `grads` is no matrix.
-
-    Example:
-        >>> spectral_direction([torch.tensor([[0.0, -5.0], [2.0, 0.0]])])
-        [tensor([[ 0., -1.],
-                [ 1., 0.]])]
+    >>> spectral_direction([torch.tensor([[0.0, -5.0], [2.0, 0.0]])])
+    [tensor([[ 0., -1.],
+            [ 1., 0.]])]
     """
     return [_polar_factor(g) for g in _matrices(grads, run_axis)]
 
@@ -268,7 +179,7 @@ def per_run(value: float | Tensor, like: Tensor) -> float | Tensor:
 def _norm(tensors: Sequence[Tensor], order: float, run_axis: bool) -> Tensor:
     """Return the ℓp norm of the concatenation, as the ℓp norm of the pieces' ℓp norms.
 
-    Always reduces along rows: on one thread that gives a run the same bits alone and beside others, along columns not.
+    It always reduces along rows: on one thread a run then has the same bits alone and beside others; along columns not.
     """
     rows = _rows(tensors, run_axis)
     pieces = torch.stack([torch.linalg.vector_norm(row, order, dim=1) for row in rows], dim=1)  # (R, tensors)
