@@ -63,6 +63,13 @@ def test_the_core_knows_no_paper() -> None:
             assert "steepest_papers" not in path.read_text(encoding="utf-8"), name
 
 
+def test_no_paper_is_named_in_the_core() -> None:
+    """Papers register what the core says of them; only examples of the command line may name one."""
+    for path in sorted((ROOT / "src" / "steepest").rglob("*")):
+        if path.suffix in (".py", ".j2", ".js", ".css", ".json", ".txt") and "cli" not in path.parts:
+            assert not [key for key in PAPERS if key in path.read_text(encoding="utf-8")], path
+
+
 def test_papers_do_not_know_each_other() -> None:
     assert "kunstner2024heavytailed" in PAPERS
     for name, path in MODULES.items():
@@ -156,6 +163,15 @@ def test_every_public_name_is_documented() -> None:
         if ast.get_docstring(node) is None  # type: ignore[arg-type]
     ]
     assert undocumented == []
+
+
+def test_other_pages_share_the_shell_of_a_papers_page_alone() -> None:
+    shared = {"steepest.report.shell", "steepest.report.drawn_page"}
+    for name, path in MODULES.items():
+        if name.startswith(("steepest.compare", "steepest.diagnose")):
+            assert {other for other in anywhere(path) if other.startswith("steepest.report")} <= shared, name
+    inside = {o for o in anywhere(MODULES["steepest.report.shell"]) if o.split(".")[0] == "steepest"}
+    assert inside == {"steepest.glossary"}
 
 
 @pytest.mark.parametrize("path", [*FILES, *sorted((ROOT / "tests").rglob("*.py"))], ids=lambda p: p.name)

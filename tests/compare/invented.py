@@ -9,10 +9,10 @@ from pathlib import Path
 import pyarrow as pa
 from compare.problems import written
 
+from steepest.compare.budget import Sizes
 from steepest.compare.contenders import contenders
-from steepest.compare.plan import Plan
 from steepest.compare.problem_file import ProblemFile
-from steepest.compare.stages import Comparison
+from steepest.compare.rate_search import Comparison
 from steepest.runs.spec import Spec
 from steepest.runs.store import Outcome, Store
 from steepest.runs.stream import lookup
@@ -30,7 +30,7 @@ def comparison(
     folder: Path, starts: Mapping[str, int], names: tuple[str, ...] | None = None, steps: int = 16
 ) -> Comparison:
     problem = ProblemFile.open(written(folder))
-    return Comparison(problem, contenders(names or tuple(starts)), Plan(steps, dict(starts)), (0, 1, 2))
+    return Comparison(problem, contenders(names or tuple(starts)), Sizes(steps, dict(starts)), (0, 1, 2))
 
 
 def invent(made: Comparison, store: Store, loss: Loss, most: int = 10_000) -> int:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
-from steepest.claims.lab import Lab
 from steepest.claims.paper import papers
 from steepest.data.frequency import zipf
-from steepest.diagnose.advice import Case, Claim, advise
-from steepest.diagnose.evidence import judged, to_run
-from steepest.diagnose.prediction import predicted_ratio, predictions
+from steepest.diagnose.advice import TOPICS, Case, advise
 from steepest.diagnose.spectrum import Spectrum
 from steepest.diagnose.summary import Summary, references
+from steepest.diagnose.verdicts import judged, to_run
+from steepest.errors import UsageError
+from steepest.runs.store import Store
 from steepest.theory.bigram import gd_updates, sign_updates
+from steepest.theory.predict import predict, predicted_ratio
 
 
 def case(counts, kind="labels", vocabularies=()):
@@ -35,19 +38,24 @@ CASES = {
 
 
 @pytest.mark.parametrize("tail", CASES)
-def test_every_kind_of_data_gets_four_pieces_of_advice_on_existing_claims(tail):
-    known = {
-        Claim(f"{paper.key}/{figure.id}", claim.id)
-        for paper in papers().values()
-        for figure in paper.figures
-        for claim in figure.claims
-    }
+def test_every_kind_of_data_gets_four_pieces_of_advice_on_known_topics(tail):
     for found in CASES[tail]:
         assert found.tail == tail
         advice = advise(found)
         assert [one.topic for one in advice] == ["optimizer", "weighting", "vocabulary", "batch size"]
-        assert {claim for one in advice for claim in one.claims} <= known
-        assert all(one.claims and one.because.endswith(".") for one in advice)
+        assert {topic for one in advice for topic in one.topics} <= set(TOPICS)
+        assert all(one.topics and one.because.endswith(".") for one in advice)
+
+
+def test_every_topic_is_given_as_advice_somewhere_and_papers_register_claims_of_their_own_on_it():
+    advised = {topic for cases in CASES.values() for found in cases for one in advise(found) for topic in one.topics}
+    assert advised == set(TOPICS)
+    registered = {topic for paper in papers().values() for topic in paper.advice}
+    assert registered == set(TOPICS)
+    for paper in papers().values():
+        if paper.advice:
+            claims = {claim.id for figure in paper.figures for claim in figure.claims}
+            assert {claim for ids in paper.advice.values() for claim in ids} <= claims
 
 
 def test_advice_changes_with_the_tail():
@@ -62,7 +70,7 @@ def test_the_numbers_of_the_reasons():
     assert "1 … 4." in weighting.because
     assert vocabulary.because == "Each has at least 10 samples."
     assert batch.because == "The rarest class comes up once in 10 samples."
-    assert f"{predicted_ratio(Spectrum.of(NONE)):.1f} times" in optimizer.because
+    assert f"{predicted_ratio(NONE):.1f} times" in optimizer.because
     rare = advise(case([1000, 500, 300, 5, 5]))
     assert "2 classes with fewer than 10 samples" in rare[2].says
     assert rare[2].because == "They are 40% of the classes and hold 0.55% of the samples."
@@ -78,24 +86,48 @@ def test_the_vocabulary_is_compared_from_end_to_end():
 
 
 def test_predictions_are_those_of_the_theory():
-    spectrum = Spectrum.of(HEAVY)
     pi = HEAVY / HEAVY.sum()
     by_hand = gd_updates(pi, 0.1) / sign_updates(pi, 0.1)
-    assert predicted_ratio(spectrum) == by_hand
-    (row,) = [row for row in predictions(spectrum) if (row.model, row.epsilon) == ("bigram", 0.1)]
+    assert predicted_ratio(HEAVY) == case(HEAVY).summary.ratio == by_hand
+    (row,) = [row for row in predict(HEAVY).rows if (row.model, row.epsilon) == ("bigram", 0.1)]
     assert row.ratio == by_hand
-    assert predictions(Spectrum.of([5, 5, 5])) == []
 
 
-def test_evidence_is_that_of_the_ledger(tmp_path):
-    advice = advise(case(HEAVY))
-    ledger = Lab.open("kunstner2024heavytailed/theory", store=tmp_path / "store", read_only=True).ledger()
-    found = judged(advice, ledger)
-    known = found[Claim("kunstner2024heavytailed/theory", "zipf-gradient-time")]
-    assert (known.verdict, known.says) == ("not run", next(r.says for r in ledger if r.claim == "zipf-gradient-time"))
-    other = found[Claim("kunstner2024heavytailed/fig1", "fig1-gap")]
-    assert (other.verdict, other.says) == ("not run", "")
-    assert to_run(found) == ["kunstner2024heavytailed/theory"]
+def test_verdicts_are_those_of_the_ledger(tmp_path):
+    store, installed = Store(tmp_path / "store"), papers()
+    first, second = "vocabulary: labels", "vocabulary: size"
+    verdicts = judged([first, second, "unknown"], installed.values(), store)
+    (row,) = verdicts[first]
+    paper = installed[row.paper]
+    figure = paper.figure(row.figure)
+    ledger = paper.ledger(store, "laptop", [(figure, figure.results(figure.settings("laptop"), store))])
+    assert row in ledger
+    assert row.verdict == "not run"
+    assert [row.claim for row in verdicts[second]] == [c for p in installed.values() for c in p.advice.get(second, ())]
+    assert len({row.paper for row in verdicts[second]}) == 2
+    assert verdicts["unknown"] == []
+    assert to_run(verdicts) == list(
+        dict.fromkeys(f"{r.paper}/{r.figure}" for t in (first, second) for r in verdicts[t])
+    )
+
+
+def test_a_broken_paper_is_left_out(tmp_path):
+    class Broken:
+        advice: ClassVar = {"vocabulary: size": ("some-claim",)}
+
+        @property
+        def figures(self):
+            raise UsageError("broken/fig1 cannot be imported: NameError: x")
+
+    class Mistaken(Broken):
+        figures = ()
+
+        def ledger(self, store, scale, results):
+            return []
+
+    other = next(paper for paper in papers().values() if "vocabulary: size" in paper.advice)
+    verdicts = judged(["vocabulary: size"], [Broken(), Mistaken(), other], Store(tmp_path / "store"))
+    assert {row.paper for row in verdicts["vocabulary: size"]} == {other.key}
 
 
 def test_reference_corpora_are_summaries_that_fit_together():

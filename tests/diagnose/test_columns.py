@@ -112,13 +112,13 @@ def test_json_gives_the_counts_of_plain_python_or_one_line(values):
     data = b"".join(json.dumps({"k": value}).encode() + b"\n" for value in values)
     kinds = {type(value) for value in values if value is not None}
     try:
-        tally = count_values(json_column(data, "k", "x.jsonl")[0], None, "x.jsonl")
+        counted = count_values(json_column(data, "k", "x.jsonl")[0], None, "x.jsonl")
     except DataError:
         assert len(kinds) == 2
         return
     expected = Counter(str(v) for v in values if v not in (None, "") and not (isinstance(v, int) and v < 0))
-    assert dict(zip(*tally.counts.to_pydict().values(), strict=True)) == expected
-    assert sum(tally.skipped.values()) == len(values) - expected.total()
+    assert dict(zip(*counted.counts.to_pydict().values(), strict=True)) == expected
+    assert sum(counted.skipped.values()) == len(values) - expected.total()
 
 
 @pytest.mark.parametrize("values", [[0.5, 1.5], [1.0, float("nan")], [{"a": 1}]])

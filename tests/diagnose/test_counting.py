@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from steepest.diagnose import counting, spans
+from steepest.diagnose import byte_ranges, counting
 from steepest.diagnose.counting import count
 from steepest.diagnose.inputs import open_input
 from steepest.diagnose.tokenization import tokenization
@@ -16,7 +16,7 @@ from steepest.errors import DataError, UsageError
 def text(tmp_path, monkeypatch):
     """Return a text file that is cut into a dozen parts."""
     monkeypatch.setattr(counting, "WORTH_A_PROCESS", 0)
-    monkeypatch.setattr(spans.spans, "__defaults__", (4_000,))
+    monkeypatch.setattr(byte_ranges.byte_ranges, "__defaults__", (4_000,))
     words = [f"w{i}" for i in np.random.default_rng(0).zipf(1.4, 9_000) % 3_000]
     path = tmp_path / "x.txt"
     path.write_text("\n".join(" ".join(words[i : i + 12]) for i in range(0, len(words), 12)))
@@ -55,10 +55,10 @@ def test_an_error_in_a_process_is_the_same_line(text, tmp_path):
 
 def test_a_tokenizer_sees_lines_and_skips_those_that_are_not_utf8(text):
     how = tokenization("bpe:300", lambda: ["w1 w2 w3"] * 9)
-    tally = how.count_bytes(b"w1 w2\ncaf\xe9 w3\nw3\n", "here")
+    counts = how.count_bytes(b"w1 w2\ncaf\xe9 w3\nw3\n", "here")
     expected = how.count_texts(["w1 w2", "w3"], "here")
-    assert np.array_equal(tally.counts, expected.counts)
-    assert tally.skipped == {"lines that are not UTF-8": 1}
+    assert np.array_equal(counts.counts, expected.counts)
+    assert counts.skipped == {"lines that are not UTF-8": 1}
 
 
 def test_tokenizers_by_name_and_file(tmp_path):

@@ -100,11 +100,11 @@ def test_the_hub_out_of_reach_is_one_line(monkeypatch):
 
 
 def test_a_sample_is_spread_over_a_plain_file_and_bounded(tmp_path, monkeypatch):
-    from steepest.diagnose import inputs, spans
+    from steepest.diagnose import byte_ranges, inputs
 
     monkeypatch.setattr(inputs, "SAMPLE", 1_600)
-    monkeypatch.setattr(inputs, "SPAN", 100)
-    monkeypatch.setattr(spans.spans, "__defaults__", (100,))
+    monkeypatch.setattr(inputs, "RANGE_BYTES", 100)
+    monkeypatch.setattr(byte_ranges.byte_ranges, "__defaults__", (100,))
     lines = [f"{i:09d}" for i in range(10_000)]
     (tmp_path / "x.txt").write_text("\n".join(lines))
     sample = open_input(str(tmp_path / "x.txt")).sample()

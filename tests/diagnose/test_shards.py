@@ -48,7 +48,7 @@ def test_the_header_of_llm_c_is_no_tokens(tmp_path):
 
 
 def test_parts_cover_a_shard_once(tmp_path, monkeypatch):
-    monkeypatch.setattr("steepest.diagnose.shards.SPAN", 1000)
+    monkeypatch.setattr("steepest.diagnose.shards.PART_BYTES", 1000)
     IDS.astype("uint16").tofile(tmp_path / "x.bin")
     parts = list(shard_parts(tmp_path / "x.bin", "uint16"))
     assert sum(part.stop - part.start for part in parts) == len(IDS)

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from steepest import distributed
-from steepest.monitor import FrequencyMonitor, tally
+from steepest.monitor import FrequencyMonitor, windows
 
 
 def batch(i: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -32,7 +32,7 @@ if __name__ == "__main__":
         monitor.save(folder / "run.parquet")
         resumed = FrequencyMonitor.load(folder / "run.parquet")
         if distributed.rank() == 1:
-            tally.MAX_WINDOWS = 4  # this process merges its windows earlier than the other one
+            windows.MAX_WINDOWS = 4  # this process merges its windows earlier than the other one
         for watch in (monitor, resumed):
             feed(watch, range(6, 9))
         fixed = FrequencyMonitor([1] * 20, groups=3, window=2)
@@ -43,8 +43,8 @@ if __name__ == "__main__":
         readings = [of.read() for of in (monitor, resumed, fixed, empty)]
         alone = monitor.read(reduce=False)
         if distributed.rank() == 0:
-            told = [
+            printed = [
                 {"steps": r.steps.tolist(), "sums": r.sums.tolist(), "counts": r.counts.tolist(), "skipped": r.skipped}
                 for r in [*readings, alone]
             ]
-            print("RESULT" + json.dumps(told).replace("NaN", "null"))
+            print("RESULT" + json.dumps(printed).replace("NaN", "null"))

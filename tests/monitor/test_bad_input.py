@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from steepest.monitor import FrequencyMonitor
-from steepest.monitor.tally import Tally
+from steepest.monitor.windows import Windows
 
 COUNTS = [5, 3, 2]
 Z, Y = torch.zeros(4, 3), torch.tensor([0, 1, 2, 0])
@@ -91,7 +91,7 @@ def test_classes_without_count_are_left_out_and_reported() -> None:
 
 def test_ids_out_of_range_on_an_accelerator_are_left_out_and_counted() -> None:
     """There is no accelerator here: what the monitor hands to its sums there is handed to them directly."""
-    sums = Tally(2, sparse=False, length=10, device=torch.device("cpu"))
+    sums = Windows(2, sparse=False, length=10, device=torch.device("cpu"))
     sums.add(torch.tensor([0, -3, 1, -1, -2]), torch.tensor([1.0, 9.0, 2.0, 9.0, 9.0]))
     sums.advance(1)
     assert sums.skipped.tolist() == [1, 1, 1, 0]

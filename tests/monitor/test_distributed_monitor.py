@@ -10,7 +10,7 @@ import torch
 from monitor.distributed_monitor import batch
 from test_distributed import torchrun
 
-from steepest.monitor import FrequencyMonitor, tally
+from steepest.monitor import FrequencyMonitor, windows
 
 HERE = Path(__file__).parent
 
@@ -27,7 +27,7 @@ def alone(monitor: FrequencyMonitor) -> FrequencyMonitor:
 def test_one_reduction_at_read_out_adds_up_the_processes(tmp_path: Path, monkeypatch: object) -> None:
     printed = torchrun(str(HERE / "distributed_monitor.py"), str(tmp_path))
     learnt, resumed, fixed, empty, own = json.loads(printed.split("RESULT", 1)[1])
-    monkeypatch.setattr(tally, "MAX_WINDOWS", 4)  # type: ignore[attr-defined]
+    monkeypatch.setattr(windows, "MAX_WINDOWS", 4)  # type: ignore[attr-defined]
     for found, monitor in ((learnt, FrequencyMonitor(groups=3, window=2)), (resumed, FrequencyMonitor(groups=3, window=2)),
                            (fixed, FrequencyMonitor([1] * 20, groups=3, window=2))):  # fmt: skip
         expected = alone(monitor).read()

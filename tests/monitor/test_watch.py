@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from steepest.data.frequency import class_counts, frequency_groups
-from steepest.monitor import FrequencyMonitor, tally
+from steepest.monitor import FrequencyMonitor, windows
 from steepest.monitor.reading import Reading
 
 C, IGNORE = 12, -100
@@ -160,7 +160,7 @@ def test_windows_hold_their_updates_and_know_their_steps() -> None:
 
 @pytest.mark.parametrize("counts", [COUNTS, None])
 def test_merged_windows_keep_every_example(counts: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tally, "MAX_WINDOWS", 4)
+    monkeypatch.setattr(windows, "MAX_WINDOWS", 4)
     z, y = examples()
     monitor = FrequencyMonitor(counts, groups=3, window=1)
     for i in range(20):
@@ -175,7 +175,7 @@ def test_merged_windows_keep_every_example(counts: Any, monkeypatch: pytest.Monk
 
 
 def test_many_entries_are_merged_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tally, "MAX_ENTRIES", 30)
+    monkeypatch.setattr(windows, "MAX_ENTRIES", 30)
     monitor = FrequencyMonitor(groups=2, window=1)
     for _ in range(50):
         monitor.update(losses=torch.ones(8), targets=torch.arange(8))
@@ -248,7 +248,7 @@ def test_ten_million_classes_take_a_slot_for_each_group() -> None:
     reading = monitor.read()
     assert reading.sums[:2, 0].tolist() == [[1, 2], [1, 8]]
     assert reading.groups.samples_per_group.sum() == c * (c + 1) // 2
-    held = (monitor._slot_of_class, monitor._tally._open)
+    held = (monitor._slot_of_class, monitor._windows._open)
     assert sum(tensor.nbytes for tensor in held) < 2.1 * c
 
 

@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from steepest.data.corpus import TextFiles
 from steepest.data.tokens import Words
 from steepest.errors import DataError
-from steepest.models.transformer import frozen_features
+from steepest.models.frozen_attention import frozen_features
 from steepest.problems import LastLayer
 
 TEXT = "a b c a b d a b e c a a b"  # 13 words; the last window of length 5 has no next word

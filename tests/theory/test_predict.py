@@ -56,7 +56,7 @@ def test_what_cannot_be_predicted_is_refused(counts: list[float]) -> None:
 
 def test_the_drawing_holds_every_count() -> None:
     found = predict(np.arange(1, 101.0) ** -1)
-    drawn = {(r["model"], r["method"], r["epsilon"]): r["updates"] for r in draw(found).data.to_pylist()}
+    drawn = {(r["model"], r["method"], r["epsilon"]): r["updates"] for r in draw(found.rows).data.to_pylist()}
     for row in found.rows:
         assert drawn[row.model, "GD", row.epsilon] == row.gd
         assert drawn[row.model, "Sign", row.epsilon] == row.sign

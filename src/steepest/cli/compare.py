@@ -62,9 +62,9 @@ def compare(
 
     from steepest.cli.screen import print_json, screen
     from steepest.compare import ProblemFile, prepared
+    from steepest.compare.budget import seconds
     from steepest.compare.contenders import DEFAULT
     from steepest.compare.page import write_page
-    from steepest.compare.plan import seconds
     from steepest.runs.store import Store, default_store
 
     started = time.monotonic()
@@ -88,14 +88,14 @@ def compare(
 
 def _say_plan(console: Console, comparison: Comparison) -> None:
     """Print what is trained before it is."""
-    from steepest.compare.plan import PROBE_SHARE, PROBES, RATES
+    from steepest.compare.budget import PROBE_SHARE, PROBES, RATES
 
-    plan, seeds = comparison.plan, len(comparison.seeds)
+    sizes, seeds = comparison.sizes, len(comparison.seeds)
     console.print(f"{comparison.problem.name}: {comparison.problem.summary()}", markup=False)
-    if plan.starts:
-        probes = f"{PROBES} probes of {max(1, plan.steps // PROBE_SHARE)} updates"
-        rates = f"{RATES} rates or more at {seeds} seeds, {plan.steps:,} updates each"
-        console.print(f"For each of {', '.join(plan.starts)}: {probes}, then {rates}\n", markup=False)
+    if sizes.starts:
+        probes = f"{PROBES} probes of {max(1, sizes.steps // PROBE_SHARE)} updates"
+        rates = f"{RATES} rates or more at {seeds} seeds, {sizes.steps:,} updates each"
+        console.print(f"For each of {', '.join(sizes.starts)}: {probes}, then {rates}\n", markup=False)
 
 
 def _answered(console: Console, comparison: Comparison, store: Store, jobs: int, deadline: float) -> Answer:

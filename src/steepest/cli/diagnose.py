@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from steepest.claims.verdict import Verdict
     from steepest.diagnose.counting import ExecutorName, Total
     from steepest.diagnose.diagnosis import Diagnosis
-    from steepest.diagnose.evidence import Evidence, Judged
     from steepest.diagnose.inputs import Input
     from steepest.diagnose.tokenization import Tokenization
-    from steepest.runs.store import Store
+    from steepest.diagnose.verdicts import Judged
 
 WORTH_A_RATE = 10  # megabytes; less is mostly start-up
 SIZES = (512, 1_024, 2_048, 4_096, 8_192, 16_384)
@@ -73,11 +72,13 @@ def diagnose(
     output
         The page, an HTML file [default: inside the store].
     """
+    from steepest.claims.installed import papers
+    from steepest.claims.paper import Paper
     from steepest.cli.screen import command, print_json, screen
     from steepest.diagnose.diagnosis import chosen, examined
-    from steepest.diagnose.evidence import judged, to_run
     from steepest.diagnose.inputs import open_input
     from steepest.diagnose.page import page_path, write_page
+    from steepest.diagnose.verdicts import judged, to_run
     from steepest.runs.store import Store, default_store
 
     use_cache(common)
@@ -91,15 +92,21 @@ def diagnose(
         found = examined(source, how, total, [size for size in sizes if size])
         status.update("asking the ledger, drawing")
         store = Store(common.store or default_store(), read_only=output is not None)
-        evidence = judged(found.advice, _ledger(found, store, common))
-        missing = command("run", *to_run(evidence)) if to_run(evidence) else ""
+        topics = [topic for advice in found.advice for topic in advice.topics]
+        usable = [paper for _, paper in papers(common.paper) if isinstance(paper, Paper)]
+        verdicts = judged(topics, usable, store)
+        missing = command("run", *to_run(verdicts)) if to_run(verdicts) else ""
         again = _again(data, column, tokenizer, common)
-        page = write_page(found, evidence, output or page_path(found, store), again, missing)
+        page = write_page(found, verdicts, output or page_path(found, store), again, missing)
     if common.json:
-        claims = [{"figure": c.figure, "claim": c.id, "verdict": row.verdict} for c, row in evidence.items()]
+        claims = [
+            {"topic": topic, "figure": f"{row.paper}/{row.figure}", "claim": row.claim, "verdict": row.verdict}
+            for topic, rows in verdicts.items()
+            for row in rows
+        ]
         print_json(found.as_json() | {"evidence": claims, "page": str(page)})
         return
-    _show(console, found, evidence, rate)
+    _show(console, found, verdicts, rate)
     if missing:
         console.print(f"\nTo judge what was not run: {missing}", soft_wrap=True, markup=False)
     console.print(f"\nThe page: {page}", soft_wrap=True, markup=False)
@@ -136,21 +143,6 @@ def _counted(
     return total, f"{megabytes:,.3g} MB in {seconds:.2g} s{rate}"
 
 
-def _ledger(found: Diagnosis, store: Store, common: Common) -> list[Verdict]:
-    """Return the verdicts at laptop scale of the figures that the advice names; those of missing papers are left out."""
-    from steepest.claims.installed import names
-    from steepest.claims.lab import Lab
-
-    known = names(common.paper)
-    figures = dict.fromkeys(claim.figure for advice in found.advice for claim in advice.claims)
-    labs = [
-        Lab.open(name, store=store, read_only=True, paths=common.paper)
-        for name in figures
-        if name.partition("/")[0] in known
-    ]
-    return [row for lab in labs for row in lab.ledger()]
-
-
 def _again(data: str, column: str | None, tokenizer: str | None, common: Common) -> str:
     from steepest.cli.screen import command
 
@@ -158,8 +150,8 @@ def _again(data: str, column: str | None, tokenizer: str | None, common: Common)
     return command("diagnose", data, *(str(part) for pair in options.items() if pair[1] for part in pair))
 
 
-def _show(console: Console, found: Diagnosis, evidence: Judged, rate: str) -> None:
-    """Print the finding, the numbers, the tables and the advice."""
+def _show(console: Console, found: Diagnosis, verdicts: Judged, rate: str) -> None:
+    """Print the headline, the numbers, the tables and the advice."""
     from rich.markup import escape
 
     console.print(f"[bold]{escape(found.headline)}[/]\n")
@@ -170,10 +162,10 @@ def _show(console: Console, found: Diagnosis, evidence: Judged, rate: str) -> No
     console.print("\n[bold]What to do[/]")
     for advice in found.advice:
         console.print(f"\n[bold]{advice.topic}[/]: {escape(advice.says)}\n[dim]{escape(advice.because)}[/]")
-        _show_evidence(console, [evidence[claim] for claim in advice.claims])
+        _show_verdicts(console, [row for topic in advice.topics for row in verdicts[topic]])
 
 
-def _show_evidence(console: Console, rows: list[Evidence]) -> None:
+def _show_verdicts(console: Console, rows: list[Verdict]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -183,7 +175,7 @@ def _show_evidence(console: Console, rows: list[Evidence]) -> None:
     grid.add_column(no_wrap=True, min_width=MARK_WIDTH)
     grid.add_column(overflow="fold")
     for row in rows:
-        grid.add_row(MARKS[row.verdict], f"{escape(row.claim.id)}  [dim]{escape(row.claim.figure)}[/]")
+        grid.add_row(MARKS[row.verdict], f"{escape(row.claim)}  [dim]{escape(f'{row.paper}/{row.figure}')}[/]")
     console.print(grid)
 
 

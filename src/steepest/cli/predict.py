@@ -106,7 +106,7 @@ def _counts(source: str, column: str | None, tokenizer: str | None) -> NDArray[A
     from steepest.diagnose.counting import count
     from steepest.diagnose.diagnosis import chosen, tail_of
     from steepest.diagnose.inputs import open_input
-    from steepest.diagnose.prediction import MOST_CLASSES
+    from steepest.theory.predict import MOST_CLASSES
 
     data = open_input(source, column, as_text=tokenizer is not None)
     *_, total = count(data, chosen(data, tokenizer), worker_processes(None))
@@ -158,4 +158,4 @@ def _draw(found: Prediction, output: Path, name: str) -> None:
     if output.suffix != ".svg":
         raise UsageError(f"--output {output}: names an SVG file, as in --output predicted.svg")
     with style(), store_errors(output.parent):
-        save(draw(found), output.parent, output.stem, [f"steepest predict {name}: {found.classes:,} classes"])
+        save(draw(found.rows), output.parent, output.stem, [f"steepest predict {name}: {found.classes:,} classes"])

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from steepest.claims.verdict import MIN_SEEDS
 from steepest.compare.answer import Answer, answer
+from steepest.compare.budget import sizes_for
 from steepest.compare.contenders import DEFAULT, contenders
-from steepest.compare.plan import planned
 from steepest.compare.problem_file import ProblemFile
-from steepest.compare.stages import Comparison
+from steepest.compare.rate_search import Comparison
 from steepest.errors import UsageError
 from steepest.runs.store import Store, default_store
 from steepest.runs.stream import available_cores
@@ -69,7 +69,7 @@ def prepared(
     jobs: int,
     store: Store,
 ) -> Comparison:
-    """Return the comparison that these arguments describe, with the plan that the store has for it or a new one.
+    """Return the comparison that these arguments describe, with the sizes that the store has for it or new ones.
 
     Raises:
         UsageError: fewer than three seeds, an unknown optimizer, or a budget that is too small.
@@ -77,5 +77,5 @@ def prepared(
     if seeds < MIN_SEEDS:
         raise UsageError(f"--seeds {seeds}: an interval needs at least {MIN_SEEDS}")
     named, numbers = contenders(optimizers), tuple(range(seeds))
-    plan = planned(problem, named, numbers, steps or problem.steps, budget, jobs, store)
-    return Comparison(problem, named, plan, numbers)
+    sizes = sizes_for(problem, named, numbers, steps or problem.steps, budget, jobs, store)
+    return Comparison(problem, named, sizes, numbers)

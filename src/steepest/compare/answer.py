@@ -1,4 +1,4 @@
-"""What a comparison found: a row per optimizer, paired differences to the leader, and what may be said of them.
+"""The answer of a comparison: a row for each optimizer, paired differences to the leader, and what follows from them.
 
 The leader has the smallest mean final training loss. For another optimizer o the differences d_s = L_o(s) − L_leader(s) are
 taken seed by seed, as both met the same data order and initial params, and averaged with Student's interval. The K − 1
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from steepest.claims.verdict import interval
-from steepest.compare.stages import Stage
+from steepest.compare.rate_search import Stage
 from steepest.measure.progress import group_progress
 from steepest.runs.results import Best, NotRun, SweepResults
 from steepest.runs.store import Run, Store
@@ -102,7 +102,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a comparison found.
+    """The answer of a comparison.
 
     Attributes:
         rows: one per optimizer, the smallest loss first.
@@ -123,7 +123,7 @@ class Answer:
 
     @property
     def decided(self) -> bool:
-        """Tell whether the leader is ahead of every other optimizer."""
+        """Return whether the leader is ahead of every other optimizer."""
         return self.leader.trouble is None and not any(difference.doubt for difference in self.differences)
 
     @property

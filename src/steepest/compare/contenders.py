@@ -56,7 +56,7 @@ class Contender:
 
     def description(self) -> dict[str, Any]:
         """Return what it is, ready for JSON."""
-        return {"method": self.method.description(), "rate": None if self.rate is None else self.rate.description()}
+        return {"method": self.method.description(), "rate": None if self.rate is None else list(self.rate.exponents)}
 
 
 def contenders(names: Sequence[str]) -> tuple[Contender, ...]:
@@ -68,12 +68,12 @@ def contenders(names: Sequence[str]) -> tuple[Contender, ...]:
     >>> [c.label for c in contenders(["Adam", "SGD@10^-1.5"])], contenders(["SGD@10^-1.5"])[0].rate.exponents
     (['Adam', 'SGD'], (-1.5,))
     """
-    found = tuple(_contender(name) for name in dict.fromkeys(names))
-    labels = [contender.label for contender in found]
+    named = tuple(_contender(name) for name in dict.fromkeys(names))
+    labels = [contender.label for contender in named]
     for label in labels:
         if labels.count(label) > 1:
             raise UsageError(f"--optimizers: {label} is there twice; compare its rates by leaving @RATE out")
-    return found
+    return named
 
 
 def _contender(name: str) -> Contender:
@@ -92,12 +92,12 @@ def _known(label: str) -> Method:
 def _imported(path: str) -> type[Optimizer]:
     module, _, name = path.rpartition(".")
     try:
-        found = getattr(import_module(module), name)
+        imported = getattr(import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise UsageError(f"--optimizers {path}: {error}; give a name ({', '.join(KNOWN)}) or an import path") from None
-    if not (isinstance(found, type) and issubclass(found, Optimizer)):
+    if not (isinstance(imported, type) and issubclass(imported, Optimizer)):
         raise UsageError(f"--optimizers {path}: is not a torch.optim.Optimizer class")
-    return found
+    return imported
 
 
 def _rate(name: str, text: str) -> Grid:
@@ -113,7 +113,7 @@ def starting_exponent(problem: Problem, method: Method, seed: int) -> int:
     """Return the decade in which the first update moves the params by 1 % of their length.
 
     With u the first update at α = 1, ‖α u‖₂ = 0.01 ‖w‖₂ gives α: the same rule for every optimizer, whatever the unit of
-    its rate, as all their updates are proportional to α (derived by us). It only says where to begin looking.
+    its rate, as all their updates are proportional to α (derived by us). It is only where the search begins.
 
     Raises:
         UsageError: the first update is zero or not finite.
@@ -133,7 +133,7 @@ def starting_exponent(problem: Problem, method: Method, seed: int) -> int:
     if not (math.isfinite(moved) and moved > 0):
         what = "no gradient" if moved == 0 else "a gradient that is not finite"
         raise UsageError(f"{method.label}: the loss has {what} at the initial params, so that no rate can be found")
-    return round(math.log10(FIRST_STEP * (length or 1.0) / moved))
+    return round(math.log10(FIRST_STEP * (length or 1.0) / moved))  # log₁₀ α with α = 0.01 ‖w‖₂ / ‖u‖₂
 
 
 def _norm(tensors: dict[str, torch.Tensor]) -> float:

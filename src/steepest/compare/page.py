@@ -1,68 +1,47 @@
-"""The page of a comparison, one HTML file that loads nothing, and the figures on it."""
+"""The page of a comparison, with its drawings."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, PrefixLoader, StrictUndefined
-from markupsafe import Markup
-
-from steepest.claims.figures import save, style
-from steepest.compare import drawing
 from steepest.compare.answer import Answer
+from steepest.compare.loss_drawings import curves, rates
 from steepest.compare.problem_file import ProblemFile
-from steepest.files import write_atomically
+from steepest.report.drawn_page import write_with_drawings
+from steepest.report.shell import render
 from steepest.runs.results import SweepResults
-from steepest.runs.store import Store, store_errors
+from steepest.runs.store import Store
 
 
-def write_page(problem: ProblemFile, found: Answer, store: Store, again: str) -> Path:
-    """Write figures (SVG, PDF, CSV) and page into the store's reports; return the page.
+def write_page(problem: ProblemFile, answer: Answer, store: Store, again: str) -> Path:
+    """Write page and drawings into the store's reports; return the page.
 
     Args:
         problem: what was trained.
-        found: the answer.
+        answer: what was found.
         store: where the runs are.
-        again: the command that re-runs the leader.
+        again: the command that trains the leader again.
     """
-    folder = store.root / "reports" / "compare" / f"{Path(problem.name).stem}-{problem.source[:6]}-{found.sweep.steps}"
-    results = SweepResults(found.sweep, store)
-    footer = [f"{problem.name}: {problem.summary()}; {found.sweep.steps} updates, {len(found.sweep.seeds)} seeds"]
-    with style(), store_errors(folder):
-        drawings = {
-            "curves": drawing.curves(results, [row.label for row in found.rows]),
-            "rates": drawing.rates(results),
-        }
-        for name, drawn in drawings.items():
-            save(drawn, folder, name, footer)
-        pictures = {name: _data_uri((folder / f"{name}.svg").read_bytes()) for name in drawings}
-        write_atomically(folder / "page.html", _render(problem, found, pictures, again).encode())
-    return folder / "page.html"
-
-
-def _render(problem: ProblemFile, found: Answer, pictures: dict[str, str], again: str) -> str:
-    loader = PrefixLoader({name: PackageLoader(f"steepest.{name}", ".") for name in ("compare", "report")})
-    jinja = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    jinja.filters["number"] = lambda value: f"{value:.3g}"
-    css = loader.get_source(jinja, "report/style.css")[0]
-    return jinja.get_template("compare/page.html.j2").render(
-        name=problem.name,
-        summary=problem.summary(),
-        answer=found,
-        rarest=any(row.rarest for row in found.rows),
-        held_out=any(row.held_out for row in found.rows),
-        pictures=pictures,
-        again=again,
-        style=Markup(css),
-        policy=f"default-src 'none'; style-src 'sha256-{_digest(css)}'; img-src data:; base-uri 'none'; form-action 'none'",
+    folder = store.root / "reports" / "compare" / f"{Path(problem.name).stem}-{problem.source[:6]}-{answer.sweep.steps}"
+    results = SweepResults(answer.sweep, store)
+    footer = f"{problem.name}: {problem.summary()}; {answer.sweep.steps} updates, {len(answer.sweep.seeds)} seeds"
+    drawings = {
+        "curves": lambda: curves(results, [row.label for row in answer.rows]),
+        "rates": lambda: rates(results),
+    }
+    content = {
+        "name": problem.name,
+        "summary": problem.summary(),
+        "answer": answer,
+        "rarest": any(row.rarest for row in answer.rows),
+        "held_out": any(row.held_out for row in answer.rows),
+        "again": again,
+    }
+    return write_with_drawings(
+        folder / "page.html",
+        drawings,
+        footer,
+        lambda pictures: render(
+            "steepest.compare", "page.html.j2", command="steepest compare", pictures=pictures, **content
+        ),
     )
-
-
-def _digest(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _data_uri(svg: bytes) -> str:
-    return f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"

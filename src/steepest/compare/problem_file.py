@@ -1,4 +1,4 @@
-"""A problem from a Python file of the user's, which is run as any script of theirs would be.
+"""A problem from the user's Python file, which is run like a script.
 
     model()                  a torch.nn.Module, called anew for each seed
     data()                   (inputs, targets), a Dataset of such pairs, or a DataLoader, whose batch size is taken
@@ -80,7 +80,7 @@ class ProblemFile(Problem):
 
     @property
     def steps(self) -> int | None:
-        """Return the number of updates that the file asks for, or None."""
+        """Return the number of updates that the file sets, or None."""
         return self.contents.steps
 
     def description(self) -> dict[str, Any]:
@@ -93,35 +93,34 @@ class ProblemFile(Problem):
 
     def setup(self, seed: int) -> Task:
         """Build the model with every generator seeded; `seed` also draws the order of mini-batches."""
-        found = self.contents
+        contents = self.contents
         return module_task(
             self._module(seed),
-            found.train,
-            found.loss,
-            held_out=found.held_out,
-            per_update=found.batch_size,
+            contents.train,
+            contents.loss,
+            held_out=contents.held_out,
+            per_update=contents.batch_size,
             per_chunk=PER_CHUNK,
             seed=seed,
         )
 
     def summary(self) -> str:
         """Return sizes in one line."""
-        found = self.contents
-        n, c = found.train.classes.numel(), found.train.num_classes
+        contents = self.contents
+        n, c = contents.train.classes.numel(), contents.train.num_classes
         sizes = f"{n:,} examples, {c:,} {'class' if c == 1 else 'classes'}"
         params = sum(p.numel() for p in self._module(0).parameters())
-        size = "full batch" if found.batch_size is None else f"{found.batch_size} items an update"
+        size = "full batch" if contents.batch_size is None else f"{contents.batch_size} items an update"
         return f"{sizes}, {params:,} params, {size}"
 
     def work(self) -> Work:
         """Return the cost of one update, its products counted in a pass through the model."""
-        found = self.contents
-        return _pass(self, found.batch_size or len(found.train.inputs))
+        return _pass(self, self.contents.batch_size or len(self.contents.train.inputs))
 
     def evaluation(self) -> Work:
         """Return the cost of evaluating all examples, at the end and for mini-batches at the start; a pass is a third."""
-        found = self.contents
-        return _pass(self, len(found.train.inputs)).times((1 if found.batch_size is None else 2) / 3)
+        contents = self.contents
+        return _pass(self, len(contents.train.inputs)).times((1 if contents.batch_size is None else 2) / 3)
 
     def _module(self, seed: int) -> nn.Module:
         built = _called(self.name, "model", self.contents.model, seed)
@@ -135,10 +134,10 @@ def _pass(problem: ProblemFile, items: int) -> Work:
     """Return the cost of training on `items` items, counted on at most a chunk of them."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    found, module = problem.contents, problem._module(0)
-    counted = min(items, PER_CHUNK, len(found.train.inputs))
+    inputs, module = problem.contents.train.inputs, problem._module(0)
+    counted = min(items, PER_CHUNK, len(inputs))
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        outputs = module(found.train.inputs[:counted])
+        outputs = module(inputs[:counted])
     params = sum(p.numel() for p in module.parameters())
     share = items / counted
     return Work(3.0 * share * counter.get_total_flops(), share * outputs.numel(), float(STATE * params))
@@ -208,7 +207,7 @@ def _run(path: str, source: str) -> ModuleType:
 
 
 def _called(file: str, name: str | None, function: Callable[[], Any], seed: int) -> Any:
-    """Call something of the user's under a seed; what it raises becomes one line with its place in the file."""
+    """Return what a function of the user's file gives under a seed; its exceptions become one line with their place."""
     try:
         with _seeded(seed):
             return function()
@@ -223,7 +222,7 @@ def _called(file: str, name: str | None, function: Callable[[], Any], seed: int)
 
 @contextmanager
 def _seeded(seed: int) -> Iterator[None]:
-    """Seed the generators that a user's code may draw from, and put them back."""
+    """Seed the generators that the user's code may draw from, and restore them afterwards."""
     before = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
         random.seed(seed)
@@ -255,7 +254,7 @@ def _examples(file: str, name: str, given: Any) -> Examples:
 
 
 def _shown(given: Any) -> str:
-    return f"{len(given)} things" if isinstance(given, tuple | list) else type(given).__name__
+    return f"{len(given)} parts" if isinstance(given, tuple | list) else type(given).__name__
 
 
 def _count(file: str, name: str, value: Any) -> int | None:

@@ -50,7 +50,7 @@ class Artefact:
 
     @property
     def manifest(self) -> bytes:
-        """The JSON text stored beside the members: what they are and where they come from."""
+        """Return the JSON text stored beside the members: what they are and where they come from."""
         facts = {name: value for name, value in asdict(self).items() if name not in ("instead", "kind")}
         return json.dumps(facts, indent=1, sort_keys=True).encode()
 
@@ -202,7 +202,7 @@ def unwritable(folder: Path, error: OSError) -> DataError:
 
 
 def _is_intact(folder: Path, artefact: Artefact) -> bool:
-    """Whether the cache holds this very artefact, undamaged."""
+    """Return whether the cache holds this very artefact, undamaged."""
     try:
         return (folder / "manifest.json").read_bytes() == artefact.manifest and all(
             sha256((folder / name).read_bytes()) == digest for name, digest in artefact.members.items()

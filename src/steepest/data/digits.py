@@ -111,17 +111,17 @@ class Digits(DigitSet):
 
     @property
     def num_classes(self) -> int:
-        """Ten."""
+        """Return 10."""
         return 10
 
     @property
     def num_images(self) -> int:
-        """The number of training images, n."""
+        """Return the number of training images, n."""
         return pool_sizes(self.source, standard=True)[0] if self.per_class is None else 10 * self.per_class
 
     @property
     def num_held_out(self) -> int:
-        """The number of held-out images."""
+        """Return the number of held-out images."""
         return pool_sizes(self.source, standard=True)[1]
 
     def draw(self, seed: int) -> Images:

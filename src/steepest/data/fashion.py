@@ -45,17 +45,17 @@ class Fashion(GreySet):
 
     @property
     def num_classes(self) -> int:
-        """Ten."""
+        """Return 10."""
         return 10
 
     @property
     def num_images(self) -> int:
-        """The number of training images, n."""
+        """Return the number of training images, n."""
         return int(self.counts().sum())
 
     @property
     def num_held_out(self) -> int:
-        """The number of held-out images."""
+        """Return the number of held-out images."""
         return 10 * self.held_out_per_class
 
     def counts(self) -> Ints:

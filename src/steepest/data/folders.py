@@ -108,22 +108,22 @@ class ImageFolder(ImageSet):
 
     @property
     def num_classes(self) -> int:
-        """The number of classes, c."""
+        """Return the number of classes, c."""
         return len(self._folders())
 
     @property
     def shape(self) -> Shape:
-        """The shape of an image, (3, size, size)."""
+        """Return the shape of an image, (3, size, size)."""
         return (3, self.size, self.size)
 
     @property
     def num_images(self) -> int:
-        """The number of training images, n."""
+        """Return the number of training images, n."""
         return self.total
 
     @property
     def num_held_out(self) -> int:
-        """The number of held-out images."""
+        """Return the number of held-out images."""
         return self.held_out_per_class * self.num_classes
 
     def fingerprint(self) -> str:

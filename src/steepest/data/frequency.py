@@ -52,12 +52,12 @@ class FrequencyGroups:
 
     @property
     def num_groups(self) -> int:
-        """G, empty groups included."""
+        """Return G, empty groups included."""
         return len(self.samples_per_group)
 
     @property
     def classes_per_group(self) -> Ints:
-        """(G,) number of classes."""
+        """Return the number of classes, (G,)."""
         return np.bincount(self.of_class[self.of_class >= 0], minlength=self.num_groups).astype(np.int64)
 
 

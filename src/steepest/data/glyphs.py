@@ -60,22 +60,22 @@ class Glyphs(ImageSet):
 
     @property
     def num_classes(self) -> int:
-        """The number of classes, c."""
+        """Return the number of classes, c."""
         return self.num_glyphs
 
     @property
     def shape(self) -> Shape:
-        """The shape of an image, (1, size, size)."""
+        """Return the shape of an image, (1, size, size)."""
         return (1, self.size, self.size)
 
     @property
     def num_images(self) -> int:
-        """The number of training images, n."""
+        """Return the number of training images, n."""
         return self.total
 
     @property
     def num_held_out(self) -> int:
-        """The number of held-out images."""
+        """Return the number of held-out images."""
         return HELD_OUT_PER_CLASS * self.num_glyphs
 
     def fingerprint(self) -> str:

@@ -52,7 +52,7 @@ class GreySet(ImageSet):
 
     @property
     def shape(self) -> Shape:
-        """The shape of an image, (1, size, size)."""
+        """Return the shape of an image, (1, size, size)."""
         return (1, self.size, self.size)
 
     def description(self) -> dict[str, Any]:

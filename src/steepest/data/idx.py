@@ -45,7 +45,7 @@ class GreyImages:
 
     @cached_property
     def file_hashes(self) -> tuple[str, str, str, str]:
-        """SHA-256 of the four idx files, not compressed, in the order of `FILES`."""
+        """Return the SHA-256 of the four idx files, not compressed, in the order of `FILES`."""
         first, second, third, fourth = (sha256(_header(part) + part.tobytes()) for part in self._parts)
         return first, second, third, fourth
 

@@ -74,22 +74,22 @@ class ImageSet(Component):
     @property
     @abstractmethod
     def num_classes(self) -> int:
-        """The number of classes, c."""
+        """Return the number of classes, c."""
 
     @property
     @abstractmethod
     def shape(self) -> Shape:
-        """The shape of an image, (C, H, W)."""
+        """Return the shape of an image, (C, H, W)."""
 
     @property
     @abstractmethod
     def num_images(self) -> int:
-        """The number of training images, n."""
+        """Return the number of training images, n."""
 
     @property
     @abstractmethod
     def num_held_out(self) -> int:
-        """The number of held-out images, v."""
+        """Return the number of held-out images, v."""
 
     @abstractmethod
     def draw(self, seed: int) -> Images:

@@ -52,17 +52,17 @@ class HeavyTailedLabels(Component):
 
     @property
     def num_samples(self) -> int:
-        """The number of samples, n = m 2^m."""
+        """Return the number of samples, n = m 2^m."""
         return self.m << self.m
 
     @property
     def num_classes(self) -> int:
-        """The number of classes, c = 2^m − 1."""
+        """Return the number of classes, c = 2^m − 1."""
         return (1 << self.m) - 1
 
     @property
     def num_features(self) -> int:
-        """The number of inputs, d, the constant feature included."""
+        """Return the number of inputs, d, the constant feature included."""
         d = (self.m + 1) << self.m if self.dimension is None else self.dimension
         return d + self.constant_feature
 

@@ -213,7 +213,7 @@ class Tokenized:
 
     @property
     def num_classes(self) -> int:
-        """Size of the vocabulary; some of its tokens may not occur."""
+        """Return the size of the vocabulary; some of its tokens may not occur."""
         return len(self.strings)
 
 

@@ -14,9 +14,9 @@ import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet
 
-from steepest.diagnose.spans import Span, damaged, open_stream
-from steepest.diagnose.tally import Tally, added, named
-from steepest.diagnose.tokenization import Tokenization
+from steepest.diagnose.byte_ranges import ByteRange, damaged, open_stream
+from steepest.diagnose.class_counts import PartCounts, added, named
+from steepest.diagnose.tokenization import Tokenization, decoded
 from steepest.errors import DataError, UsageError, unknown
 
 MISSING, NEGATIVE, NOT_UTF8 = "rows without a value", "negative labels", "rows that are not UTF-8"
@@ -41,12 +41,12 @@ class Values:
     bytes: int
     malformed: int = 0
 
-    def count(self, how: Tokenization | None) -> Tally:
+    def count(self, how: Tokenization | None) -> PartCounts:
         """Return the counts of the labels, or those of the texts' tokens."""
-        tally = count_values(self.array, how, self.place)
-        tally.bytes = self.bytes
-        tally.skipped[MALFORMED] += self.malformed
-        return tally
+        counts = count_values(self.array, how, self.place)
+        counts.bytes = self.bytes
+        counts.skipped[MALFORMED] += self.malformed
+        return counts
 
     def texts(self) -> list[str]:
         """Return the texts."""
@@ -55,12 +55,12 @@ class Values:
 
 @dataclass(frozen=True)
 class JsonLines:
-    """A span of JSON Lines."""
+    """A byte range of JSON Lines."""
 
-    span: Span
+    range: ByteRange
     column: str
 
-    def count(self, how: Tokenization | None) -> Tally:
+    def count(self, how: Tokenization | None) -> PartCounts:
         """Return the counts of the labels, or those of the texts' tokens."""
         return self._values().count(how)
 
@@ -69,9 +69,9 @@ class JsonLines:
         return self._values().texts()
 
     def _values(self) -> Values:
-        data = self.span.read()
-        array, malformed = json_column(data, self.column, str(self.span.path))
-        return Values(str(self.span.path), array, len(data), malformed)
+        data = self.range.read()
+        array, malformed = json_column(data, self.column, str(self.range.path))
+        return Values(str(self.range.path), array, len(data), malformed)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class RowGroup:
     group: int
     column: str
 
-    def count(self, how: Tokenization | None) -> Tally:
+    def count(self, how: Tokenization | None) -> PartCounts:
         """Return the counts of the labels, or those of the texts' tokens."""
         return self._values().count(how)
 
@@ -99,7 +99,7 @@ class RowGroup:
         return Values(str(self.path), column, column.nbytes)
 
 
-def count_values(values: pa.Array, how: Tokenization | None, place: str) -> Tally:
+def count_values(values: pa.Array, how: Tokenization | None, place: str) -> PartCounts:
     """Return the counts of labels, or of the tokens of texts if a tokenization is given.
 
     Labels are texts, integers, truth values, or lists of integers, whose elements are counted. Missing values and
@@ -125,10 +125,10 @@ def count_values(values: pa.Array, how: Tokenization | None, place: str) -> Tall
             raise DataError(
                 f"{place}: values of type {values.type} are not text; leave --tokenizer out to count labels"
             )
-        tally = how.count_texts(present.to_pylist(), place)
-        return Tally(tally.counts, values.nbytes, +(tally.skipped + skipped))
+        tokens = how.count_texts(present.to_pylist(), place)
+        return PartCounts(tokens.counts, values.nbytes, +(tokens.skipped + skipped))
     counts = _label_counts(present, skipped, place)
-    return Tally(counts, values.nbytes, +skipped)
+    return PartCounts(counts, values.nbytes, +skipped)
 
 
 def _flat(values: pa.Array) -> pa.Array:
@@ -168,16 +168,9 @@ def _utf8(values: pa.Array, skipped: Counter[str]) -> pa.Array:
     try:
         return values.cast(pa.large_string())
     except pa.ArrowInvalid:
-        texts = [_decoded(value) for value in values.drop_null().to_pylist()]
+        texts = [decoded(value) for value in values.drop_null().to_pylist()]
         skipped[NOT_UTF8] += texts.count(None)
         return pa.array([text for text in texts if text is not None], pa.large_string())
-
-
-def _decoded(value: bytes) -> str | None:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return None
 
 
 def json_column(data: bytes, column: str, place: str) -> tuple[pa.Array, int]:
@@ -281,10 +274,10 @@ def choose(column: str | None, names: Sequence[str], place: str) -> str:
         if column not in names:
             raise unknown(f"column of {place}", column, names)
         return column
-    found = next((name for name in (TEXT, *LABELS) if name in names), None)
-    if found is None:
+    usual = next((name for name in (TEXT, *LABELS) if name in names), None)
+    if usual is None:
         raise UsageError(f"{place} has the columns {', '.join(names)}; say with --column which holds labels or texts")
-    return found
+    return usual
 
 
 def row_groups(path: Path, column: str) -> Iterator[RowGroup]:

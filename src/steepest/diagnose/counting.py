@@ -1,6 +1,6 @@
-"""Adding up the parts of an input: in this process, in worker processes, or on Ray. The answer is the same.
+"""Count the parts of an input and add them up: in this process, in worker processes, or on Ray, with the same result.
 
-Few parts are under way at once, so that memory does not grow with the input.
+Few parts are counted at once, so that memory does not grow with the input.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from steepest.diagnose.class_counts import IdCounts, NameCounts, PartCounts
 from steepest.diagnose.inputs import BLANKS, LINE_END, Input, Part
 from steepest.diagnose.spectrum import Spectrum
-from steepest.diagnose.tally import IdCounts, NameCounts, Tally
 from steepest.diagnose.tokenization import Tokenization
 from steepest.errors import UsageError
 from steepest.runs.workers import Workers
@@ -40,15 +40,15 @@ class Total:
     _ids: IdCounts = field(default_factory=IdCounts)
     _by_name: bool = False
 
-    def add(self, tally: Tally) -> None:
+    def add(self, part: PartCounts) -> None:
         """Add a part."""
-        self.bytes += tally.bytes
-        self.skipped += tally.skipped
-        if isinstance(tally.counts, pa.Table):
+        self.bytes += part.bytes
+        self.skipped += part.skipped
+        if isinstance(part.counts, pa.Table):
             self._by_name = True
-            self._names.add(tally.counts)
+            self._names.add(part.counts)
         else:
-            self._ids.add(tally.counts)
+            self._ids.add(part.counts)
 
     def result(self) -> tuple[Spectrum, list[tuple[str, int]]]:
         """Return the spectrum and the most frequent classes; ends the counting."""
@@ -70,14 +70,14 @@ def count(source: Input, how: Tokenization | None, jobs: int = 1, executor: Exec
     words = how is not None and how.encode is None
     parts = source.parts(BLANKS if words else LINE_END)
     total = Total(skipped=Counter(source.skipped))
-    for tally in _engine(source, jobs, executor)(parts, how):
-        total.add(tally)
+    for counts in _engine(source, jobs, executor)(parts, how):
+        total.add(counts)
         yield total
     if not total.bytes:
         yield total
 
 
-def _engine(source: Input, jobs: int, executor: ExecutorName) -> Callable[..., Iterator[Tally]]:
+def _engine(source: Input, jobs: int, executor: ExecutorName) -> Callable[..., Iterator[PartCounts]]:
     if executor == "ray":
         return _on_ray
     if jobs == 1 or source.bytes < WORTH_A_PROCESS:
@@ -85,19 +85,19 @@ def _engine(source: Input, jobs: int, executor: ExecutorName) -> Callable[..., I
     return lambda parts, how: _in_processes(parts, how, jobs)
 
 
-def _here(parts: Iterator[Part], how: Tokenization | None) -> Iterator[Tally]:
+def _here(parts: Iterator[Part], how: Tokenization | None) -> Iterator[PartCounts]:
     return (part.count(how) for part in parts)
 
 
-def _in_processes(parts: Iterator[Part], how: Tokenization | None, jobs: int) -> Iterator[Tally]:
+def _in_processes(parts: Iterator[Part], how: Tokenization | None, jobs: int) -> Iterator[PartCounts]:
     with Workers(jobs, _prepare_worker) as workers:
         for part in islice(parts, 2 * jobs):
             workers.submit(_count, part, how)
         while workers:
-            tally = workers.next_answer()
+            counts = workers.next_answer()
             for part in islice(parts, 1):
                 workers.submit(_count, part, how)
-            yield tally
+            yield counts
 
 
 def _prepare_worker() -> None:
@@ -105,11 +105,11 @@ def _prepare_worker() -> None:
     pa.set_cpu_count(1)
 
 
-def _count(part: Part, how: Tokenization | None) -> Tally:
+def _count(part: Part, how: Tokenization | None) -> PartCounts:
     return part.count(how)
 
 
-def _on_ray(parts: Iterator[Part], how: Tokenization | None) -> Iterator[Tally]:
+def _on_ray(parts: Iterator[Part], how: Tokenization | None) -> Iterator[PartCounts]:
     try:
         import ray
     except ImportError:
@@ -118,13 +118,13 @@ def _on_ray(parts: Iterator[Part], how: Tokenization | None) -> Iterator[Tally]:
     if started:
         ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     try:
-        yield from _ray_tallies(ray, parts, how)
+        yield from _ray_counts(ray, parts, how)
     finally:
         if started:
             ray.shutdown()
 
 
-def _ray_tallies(ray: Any, parts: Iterator[Part], how: Tokenization | None) -> Iterator[Tally]:
+def _ray_counts(ray: Any, parts: Iterator[Part], how: Tokenization | None) -> Iterator[PartCounts]:
     task, shared = ray.remote(_count), ray.put(how)
     window = 2 * int(ray.cluster_resources().get("CPU", 1))
     running = [task.remote(part, shared) for part in islice(parts, window)]

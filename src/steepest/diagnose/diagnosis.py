@@ -1,4 +1,4 @@
-"""A diagnosis: everything that is found in a data set, and how it is found."""
+"""A diagnosis: the numbers of a data set, and how they are computed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from typing import Any
 from steepest.diagnose.advice import Advice, Case, advise, heaviness, ratio_text
 from steepest.diagnose.counting import ExecutorName, Total, count
 from steepest.diagnose.inputs import Input, open_input
-from steepest.diagnose.prediction import predictions
 from steepest.diagnose.spectrum import Groups, Spectrum
 from steepest.diagnose.summary import Summary, references
 from steepest.diagnose.tail import TailFit, fit_tail
 from steepest.diagnose.tokenization import Tokenization, tokenization
 from steepest.diagnose.vocabularies import counts_by_size
 from steepest.errors import DataError, UsageError
-from steepest.theory.predict import Row
+from steepest.theory.predict import MOST_CLASSES, Row, predict
 
 SIZES = (512, 1_024, 2_048, 4_096, 8_192, 16_384)
 WORDS = "words"
@@ -25,7 +24,7 @@ WORDS = "words"
 
 @dataclass(frozen=True, eq=False)
 class Diagnosis:
-    """What was found in a data set.
+    """The numbers of a data set, and what to do.
 
     Attributes:
         source: where the classes come from, in a line.
@@ -57,7 +56,7 @@ class Diagnosis:
 
     @property
     def headline(self) -> str:
-        """Return the finding in a sentence."""
+        """Return in a sentence how heavy the tail is."""
         ratio = ratio_text(self.summary.ratio)
         match heaviness(self.summary.ratio):
             case "heavy":
@@ -68,12 +67,12 @@ class Diagnosis:
 
     @property
     def group_rows(self) -> list[tuple[int, int]]:
-        """Classes and samples of each frequency group."""
+        """Return classes and samples of each frequency group."""
         return list(zip(self.groups.classes.tolist(), self.groups.samples.tolist(), strict=True))
 
     @property
     def ranking(self) -> list[Summary]:
-        """The reference corpora and this one, the lightest tail first by the predicted ratio."""
+        """Return the reference corpora and this one, the lightest tail first by the predicted ratio."""
         return sorted([*references(), self.summary], key=lambda row: (row.ratio is None, row.ratio or 0.0))
 
     def as_json(self) -> dict[str, Any]:
@@ -88,7 +87,7 @@ class Diagnosis:
             "vocabularies": [row.as_json() for row in self.vocabularies],
             "sampled_characters": self.sampled,
             "predictions": [asdict(row) | {"ratio": row.ratio} for row in self.predictions],
-            "advice": [asdict(row) for row in self.advice],
+            "advice": [{"topic": row.topic} | asdict(row) for row in self.advice],
             "bytes": self.bytes,
             "skipped": dict(self.skipped),
         }
@@ -104,7 +103,7 @@ def diagnose(
     jobs: int = 1,
     executor: ExecutorName = "local",
 ) -> Diagnosis:
-    """Diagnose a file, a folder, real data by name or a dataset of the hub.
+    """Diagnose a file, a folder, data by name or a dataset of the hub.
 
     Args:
         target: path or name.
@@ -146,10 +145,10 @@ def tail_of(source: Input, total: Total) -> tuple[Spectrum, list[tuple[str, int]
     """
     spectrum, top = total.result()
     if spectrum.num_classes < 2:
-        found = f"a single class, {top[0][0]!r}" if top else "no classes"
+        classes = f"a single class, {top[0][0]!r}" if top else "no classes"
         left_out = ", ".join(f"{number:,} {reason}" for reason, number in total.skipped.items())
         raise DataError(
-            f"{source.name} has {found}{f' ({left_out} skipped)' * bool(left_out)}; a tail needs two or more"
+            f"{source.name} has {classes}{f' ({left_out} skipped)' * bool(left_out)}; a tail needs two or more"
         )
     return spectrum, top
 
@@ -176,7 +175,7 @@ def examined(source: Input, how: Tokenization | None, total: Total, sizes: Seque
         groups=spectrum.groups(),
         vocabularies=vocabularies,
         sampled=sum(map(len, texts)),
-        predictions=predictions(spectrum),
+        predictions=list(predict(spectrum.head(MOST_CLASSES)).rows) if len(spectrum.sizes) > 1 else [],
         advice=advise(Case(spectrum, summary, vocabularies)),
         bytes=total.bytes,
         skipped=+total.skipped,

@@ -1,4 +1,4 @@
-"""What can be diagnosed: files, folders, named real data, a dataset of the Hugging Face hub. Each becomes a stream of parts."""
+"""What can be diagnosed: files, folders, data by name, a dataset of the Hugging Face hub. Each becomes a stream of parts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from steepest.diagnose import columns
-from steepest.diagnose.real import REAL, real_values
+from steepest.diagnose.byte_ranges import COMPRESSED, RANGE_BYTES, ByteRange, byte_ranges, damaged, open_stream
+from steepest.diagnose.class_counts import PartCounts
+from steepest.diagnose.named_data import NAMED_DATA, named_values
 from steepest.diagnose.shards import shard_parts
-from steepest.diagnose.spans import COMPRESSED, SPAN, Span, damaged, open_stream, spans
-from steepest.diagnose.tally import Tally
 from steepest.diagnose.tokenization import Tokenization
 from steepest.errors import DataError, UsageError, unknown
 
@@ -45,7 +45,7 @@ SAMPLE_PARTS = 16
 class Part(Protocol):
     """A stretch of an input that one process counts by itself."""
 
-    def count(self, how: Tokenization | None) -> Tally:
+    def count(self, how: Tokenization | None) -> PartCounts:
         """Return its counts."""
 
     def texts(self) -> list[str]:
@@ -54,18 +54,18 @@ class Part(Protocol):
 
 @dataclass(frozen=True)
 class Text:
-    """A span of plain text."""
+    """A byte range of plain text."""
 
-    span: Span
+    range: ByteRange
 
-    def count(self, how: Tokenization | None) -> Tally:
+    def count(self, how: Tokenization | None) -> PartCounts:
         """Return the counts of its tokens."""
         assert how is not None
-        return how.count_bytes(self.span.read(), str(self.span.path))
+        return how.count_bytes(self.range.read(), str(self.range.path))
 
     def texts(self) -> list[str]:
         """Return its lines, damaged characters left out."""
-        return self.span.read().decode(errors="ignore").splitlines()
+        return self.range.read().decode(errors="ignore").splitlines()
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,9 @@ class Input:
         name: what it is called.
         kind: what its classes are made of.
         how: one line about where the classes come from.
-        parts: gives a fresh stream of parts, of plain text ending behind one of the bytes given.
+        parts: bytes → a new stream of parts; those of plain text end behind one of these bytes.
         bytes: size on disk, 0 if unknown.
-        spread: whether parts in the middle can be had without those before them.
+        spread: whether a part in the middle can be read without those before it.
         skipped: what was left out, by reason.
     """
 
@@ -92,7 +92,7 @@ class Input:
 
     def sample(self) -> list[str]:
         """Return texts for training a vocabulary: from 16 places spread evenly, or from the beginning of a stream."""
-        stride = max(1, self.bytes // SPAN // SAMPLE_PARTS) if self.spread else 1
+        stride = max(1, self.bytes // RANGE_BYTES // SAMPLE_PARTS) if self.spread else 1
         chosen = list(islice(self.parts(LINE_END), 0, SAMPLE_PARTS * stride, stride))
         return list(chain.from_iterable(_first(part.texts(), SAMPLE // len(chosen)) for part in chosen))
 
@@ -107,7 +107,7 @@ def _first(texts: Sequence[str], characters: int) -> Iterator[str]:
 
 
 def open_input(target: str, column: str | None = None, *, as_text: bool = False, dtype: str = "uint16") -> Input:
-    """Open a file, a folder, real data by name, or a dataset of the Hugging Face hub.
+    """Open a file, a folder, data by name, or a dataset of the Hugging Face hub.
 
     Args:
         target: path or name.
@@ -122,12 +122,14 @@ def open_input(target: str, column: str | None = None, *, as_text: bool = False,
     path = Path(target).expanduser()
     if path.exists():
         return _of_files(path, column, as_text, dtype)
-    if target in REAL:
-        return _of_values(target, REAL[target].kind, REAL[target].says, lambda: real_values(target))
-    if get_close_matches(target, REAL, cutoff=0.8):
-        raise unknown("data", target, REAL)
+    if target in NAMED_DATA:
+        return _of_values(target, NAMED_DATA[target].kind, NAMED_DATA[target].says, lambda: named_values(target))
+    if get_close_matches(target, NAMED_DATA, cutoff=0.8):
+        raise unknown("data", target, NAMED_DATA)
     if _like_a_path(target):
-        raise DataError(f"{target} does not exist; give a file, a folder, {', '.join(REAL)}, or a dataset of the hub")
+        raise DataError(
+            f"{target} does not exist; give a file, a folder, {', '.join(NAMED_DATA)}, or a dataset of the hub"
+        )
     from steepest.diagnose.hub import hub_values
 
     rows, chosen = hub_values(target, column)
@@ -153,7 +155,7 @@ def _of_files(path: Path, column: str | None, as_text: bool, dtype: str) -> Inpu
         if column is not None:
             raise UsageError(f"--column {column}: {path} holds {form}, which has no columns; leave the option out")
         if form == "text":
-            parts = _each(files, lambda file, ends: map(Text, spans(file, ends)))
+            parts = _each(files, lambda file, ends: map(Text, byte_ranges(file, ends)))
             return Input(path.name, "text", f"plain text, {many}", parts, size, spread, skipped)
         parts = _each(files, lambda file, _: shard_parts(file, dtype))
         return Input(path.name, "ids", f"token ids, {many}", parts, size, True, skipped)
@@ -190,11 +192,11 @@ def _suffix(file: Path) -> str:
 
 def _format(path: Path, files: Sequence[Path]) -> str:
     """Return the one format of the files; a single file of unknown suffix is text."""
-    found = Counter(FORMATS.get(_suffix(file), "text") for file in files)
-    if len(found) > 1:
-        kinds = ", ".join(f"{form} ({count})" for form, count in found.most_common())
+    formats = Counter(FORMATS.get(_suffix(file), "text") for file in files)
+    if len(formats) > 1:
+        kinds = ", ".join(f"{form} ({count})" for form, count in formats.most_common())
         raise UsageError(f"{path} holds {kinds}; give a folder or a file of one kind")
-    return next(iter(found))
+    return next(iter(formats))
 
 
 def _names(file: Path, form: str) -> list[str]:
@@ -238,4 +240,4 @@ def _table_parts(file: Path, form: str, column: str) -> Iterator[Part]:
         case "Parquet":
             yield from columns.row_groups(file, column)
         case _:
-            yield from (columns.JsonLines(span, column) for span in spans(file, LINE_END))
+            yield from (columns.JsonLines(part, column) for part in byte_ranges(file, LINE_END))

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from steepest.diagnose.spans import damaged, open_file
+from steepest.diagnose.byte_ranges import damaged, open_file
+from steepest.diagnose.class_counts import PartCounts, id_counts
 from steepest.diagnose.spectrum import Ints
-from steepest.diagnose.tally import Tally, id_counts
 from steepest.errors import DataError, UsageError
 
-SPAN = 2**26  # bytes of a part
+PART_BYTES = 2**26
 CHUNK = 2**17  # ids that are counted at once; the counting's own copies stay in the processor's cache
 DTYPES = ("uint16", "uint32", "int32", "int64")
 LLM_C = np.array([20240520, 1], dtype="<i4").tobytes()  # the header of llm.c's shards: 256 integers of 32 bits
@@ -30,7 +30,7 @@ class Ids:
     start: int
     stop: int
 
-    def count(self, how: object) -> Tally:  # noqa: ARG002 - ids are classes already
+    def count(self, how: object) -> PartCounts:  # noqa: ARG002 - ids are classes already
         """Return the counts of the ids.
 
         Raises:
@@ -42,7 +42,7 @@ class Ids:
         total = np.zeros(0, dtype=np.int64)
         for first in range(0, len(ids), CHUNK):
             total = _sum(total, id_counts(ids[first : first + CHUNK], f"{self.path} from token {self.start + first}"))
-        return Tally(total, ids.nbytes)
+        return PartCounts(total, ids.nbytes)
 
     def texts(self) -> list[str]:
         """Return nothing: ids have no text."""
@@ -65,7 +65,7 @@ def shard_parts(path: Path, dtype: str) -> Iterator[Ids]:
         UsageError: a type that ids do not have.
     """
     kind, offset, count = _npy(path) if path.suffix == ".npy" else _bin(path, dtype)
-    step = SPAN // np.dtype(kind).itemsize
+    step = PART_BYTES // np.dtype(kind).itemsize
     for start in range(0, count, step):
         yield Ids(path, kind, offset, start, min(start + step, count))
 

@@ -55,22 +55,22 @@ class Spectrum:
 
     @cached_property
     def num_classes(self) -> int:
-        """Number of classes that occur, c."""
+        """Return the number of classes that occur, c."""
         return int(self.classes.sum())
 
     @cached_property
     def num_samples(self) -> int:
-        """Number of samples, n."""
+        """Return the number of samples, n."""
         return int(self.sizes @ self.classes)
 
     @property
     def hapaxes(self) -> int:
-        """Number of classes that occur once."""
+        """Return the number of classes that occur once."""
         return int(self.classes[-1]) if self.sizes[-1] == 1 else 0
 
     @property
     def largest_share(self) -> float:
-        """Share of the samples in the most frequent class, π_1."""
+        """Return the share of the samples in the most frequent class, π_1."""
         return int(self.sizes[0]) / self.num_samples
 
     def share_of_rarest(self, part: float = 0.5) -> float:

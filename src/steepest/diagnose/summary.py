@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from steepest.diagnose.prediction import predicted_ratio
 from steepest.diagnose.spectrum import Spectrum
 from steepest.diagnose.tail import rank_slope
+from steepest.theory.predict import MOST_CLASSES, predicted_ratio
 
 POINTS = 60
 
@@ -60,7 +60,7 @@ class Summary:
             largest=spectrum.largest_share,
             rarest_half=spectrum.share_of_rarest(),
             exponent=rank_slope(spectrum),
-            ratio=predicted_ratio(spectrum),
+            ratio=predicted_ratio(spectrum.head(MOST_CLASSES)),
             ranks=tuple(ranks.tolist()),
             shares=tuple((spectrum.at_ranks(ranks) / spectrum.num_samples).tolist()),
         )

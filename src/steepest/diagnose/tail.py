@@ -50,24 +50,24 @@ class TailFit:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The asymptotic 95 % interval of α, α ± 1.96 (α − 1)/√classes to leading order."""
+        """Return the asymptotic 95 % interval of α, α ± 1.96 (α − 1)/√classes to leading order."""
         half = float(ndtri(0.5 + LEVEL / 2)) * self.standard_error
         return self.alpha - half, self.alpha + half
 
     @property
     def rank_exponent(self) -> float:
-        """The exponent of the ranks, a = 1/(α − 1)."""
+        """Return the exponent of the ranks, a = 1/(α − 1)."""
         return 1 / (self.alpha - 1)
 
     @property
     def rank_interval(self) -> tuple[float, float]:
-        """The interval of a that belongs to that of α; unbounded above where α may be 1."""
+        """Return the interval of a that belongs to that of α; unbounded above where α may be 1."""
         low, high = self.interval
         return 1 / (high - 1), 1 / (low - 1) if low > 1 else float("inf")
 
     @property
     def reliable(self) -> bool:
-        """Whether there are the 50 classes above n_min that Clauset et al. ask for."""
+        """Return whether there are the 50 classes above n_min that Clauset et al. ask for."""
         return self.classes >= RELIABLE
 
     @property

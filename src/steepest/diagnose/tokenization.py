@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from steepest.data.tokens import BPE, GPT2BPE, Encoder
+from steepest.diagnose.class_counts import PartCounts, id_counts
 from steepest.diagnose.spectrum import Ints
-from steepest.diagnose.tally import Tally, id_counts
-from steepest.diagnose.words import RULES, count_words
+from steepest.diagnose.word_counts import RULES, count_words
 from steepest.errors import DataError, UsageError, unknown
 
 BATCH = 2**10  # texts that are encoded at once
@@ -36,7 +36,7 @@ class Tokenization:
     strings: Sequence[str] = ()
     encode: Encoder | None = None
 
-    def count_bytes(self, text: bytes, place: str) -> Tally:
+    def count_bytes(self, text: bytes, place: str) -> PartCounts:
         """Return the counts of a text in UTF-8; a tokenizer sees one line at a time, without its end.
 
         What is not UTF-8 is skipped and counted: words, or whole lines.
@@ -49,13 +49,13 @@ class Tokenization:
         if (where := text.find(0)) >= 0:
             raise DataError(f"{place} is binary or UTF-16: NUL at byte {where}; give plain text in UTF-8")
         skipped: Counter[str] = Counter()
-        return Tally(self._ids(_lines(text, skipped), place), len(text), skipped)
+        return PartCounts(self._ids(_lines(text, skipped), place), len(text), skipped)
 
-    def count_texts(self, texts: Sequence[str], place: str) -> Tally:
+    def count_texts(self, texts: Sequence[str], place: str) -> PartCounts:
         """Return the counts of texts; a tokenizer sees each as a whole."""
         if self.encode is None:
             return count_words("\n".join(texts).encode("utf-8", "surrogatepass"), RULES[self.name], place)
-        return Tally(self._ids(texts, place), sum(map(len, texts)))
+        return PartCounts(self._ids(texts, place), sum(map(len, texts)))
 
     def _ids(self, texts: Sequence[str], place: str) -> Ints:
         assert self.encode is not None
@@ -71,14 +71,15 @@ def _lines(text: bytes, skipped: Counter[str]) -> list[str]:
     try:
         return text.decode().split("\n")
     except UnicodeDecodeError:
-        found = [_decoded(line) for line in text.split(b"\n")]
-        skipped[NOT_UTF8] += found.count(None)
-        return [line for line in found if line is not None]
+        lines = [decoded(line) for line in text.split(b"\n")]
+        skipped[NOT_UTF8] += lines.count(None)
+        return [line for line in lines if line is not None]
 
 
-def _decoded(line: bytes) -> str | None:
+def decoded(data: bytes) -> str | None:
+    """Return bytes as text, None if they are not UTF-8."""
     try:
-        return line.decode()
+        return data.decode()
     except UnicodeDecodeError:
         return None
 
@@ -124,4 +125,4 @@ def _from_file(path: str) -> Tokenization:
 
 def _encoded(tokenizer: object, texts: Sequence[str]) -> list[list[int]]:
     encode = tokenizer.encode_batch_fast  # type: ignore[attr-defined]
-    return [found.ids for found in encode(list(texts), add_special_tokens=False)]
+    return [encoding.ids for encoding in encode(list(texts), add_special_tokens=False)]

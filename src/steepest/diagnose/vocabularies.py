@@ -40,10 +40,10 @@ def counts_by_size(texts: Sequence[str], sizes: Sequence[int]) -> Iterator[tuple
     if merged is None:
         yield from ((size, _encoded(texts, size)) for size in wanted)
         return
-    found = {}
+    by_size = {}
     for size in reversed(wanted):
-        counts = found[size] = _undone(counts, merged, size)
-    yield from reversed(found.items())
+        counts = by_size[size] = _undone(counts, merged, size)
+    yield from reversed(by_size.items())
 
 
 def _trained(texts: Sequence[str], size: int) -> tuple[list[Pair] | None, Ints]:
@@ -65,12 +65,12 @@ def _trained(texts: Sequence[str], size: int) -> tuple[list[Pair] | None, Ints]:
 
 def _undone(counts: Ints, merged: Sequence[Pair], size: int) -> Ints:
     """Return the counts under the first `size` tokens."""
-    found = counts.copy()
+    smaller = counts.copy()
     for k in range(len(counts) - 1, size - 1, -1):
         left, right = merged[k - BYTES]
-        found[left] += found[k]
-        found[right] += found[k]
-    return found[:size]
+        smaller[left] += smaller[k]  # each token k becomes one token left and one token right
+        smaller[right] += smaller[k]
+    return smaller[:size]
 
 
 def _encoded(texts: Sequence[str], size: int) -> Ints:

@@ -175,7 +175,7 @@ class Script:
 
     @property
     def _stacked(self) -> bool:
-        """Tell whether the runs trained in stacks, as they do unless told otherwise."""
+        """Return whether the runs trained in stacks, as they do unless told otherwise."""
         return all(stackable(spec) for spec in self.trained)
 
     def _problem(self) -> str:

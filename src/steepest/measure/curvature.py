@@ -29,8 +29,8 @@ def gradient_by_class(X: Tensor, P: Tensor, y: Tensor) -> Tensor:
         ∇_k, shape (c, d).
     """
     residual = P.clone()
-    residual[torch.arange(len(y)), y] -= 1.0
-    return residual.T @ X / len(y)
+    residual[torch.arange(len(y)), y] -= 1.0  # P_ik − 1[y_i = k]
+    return residual.T @ X / len(y)  # (1/n) Σ_i (P_ik − 1[y_i = k]) x_i
 
 
 def gradient_norm_by_class(X: Tensor, P: Tensor, y: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ def hessian_trace_by_class(X: Tensor, P: Tensor) -> Tensor:
     >>> hessian_trace_by_class(torch.tensor([[3.0, 4.0]]), torch.tensor([[0.5, 0.25, 0.25]])).tolist()
     [6.25, 4.6875, 4.6875]
     """
-    return (P * (1.0 - P)).T @ X.square().sum(1) / len(X)
+    return (P * (1.0 - P)).T @ X.square().sum(1) / len(X)  # Tr x_i x_iᵀ = ‖x_i‖²
 
 
 def hessian_block_traces(X: Tensor, P: Tensor, classes: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ def hessian_block_traces(X: Tensor, P: Tensor, classes: Tensor) -> Tensor:
         Traces, shape (s, s): h_k on the diagonal, −(1/n) Σ_i P_ik P_ij ‖x_i‖² off it.
     """
     chosen, size = P[:, classes], X.square().sum(1, keepdim=True)
-    traces = -(chosen * size).T @ chosen / len(X)
+    traces = -(chosen * size).T @ chosen / len(X)  # −(1/n) Σ_i P_ik P_ij ‖x_i‖², for k = j too
     return traces.diagonal_scatter(hessian_trace_by_class(X, chosen))
 
 

@@ -1,4 +1,4 @@
-"""Progress by frequency group: what a loss curve says about who is learnt.
+"""Progress by frequency group: how much of its initial loss each group has lost.
 
 L_g(t) is the mean training loss of frequency group g (g = 0 the most frequent), L(t) that of all samples.
 """
@@ -44,7 +44,7 @@ def rank_order(losses: ArrayLike) -> float:
     losses = np.asarray(losses, float)
     present = losses[~np.isnan(losses)]
     i, j = np.triu_indices(len(present), 1)
-    rises = np.sign(present[j] - present[i])
+    rises = np.sign(present[j] - present[i])  # of the pairs i < j, all of which differ in rank
     untied = np.count_nonzero(rises)
     return float(rises.sum() / np.sqrt(untied * len(rises))) if untied else float("nan")
 

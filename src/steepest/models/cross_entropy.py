@@ -153,7 +153,7 @@ def _plus(total: Tensor | None, part: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _check(hidden: Tensor, W: Tensor, b: Tensor | None, targets: Tensor, chunk: int | None) -> None:
-    """Raise ValueError for what does not fit; the targets are read once."""
+    """Refuse what does not fit; the targets are read once."""
     if hidden.dtype not in DTYPES:
         raise ValueError(f"hidden must be float32, float64 or bfloat16, got {hidden.dtype}")
     if hidden.ndim != 2 or W.ndim != 2 or hidden.shape[1] != W.shape[1] or not len(hidden):

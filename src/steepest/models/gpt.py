@@ -28,8 +28,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from steepest.models.cross_entropy import head_cross_entropy, head_losses
+from steepest.models.frozen_attention import sinusoidal_positions
 from steepest.models.products import linear
-from steepest.models.transformer import sinusoidal_positions
 
 INIT_STD = 0.02
 SHORT_WINDOW = 512  # tokens up to which all scores are kept at once where torch's attention kernel is slow
@@ -67,7 +67,7 @@ class GPTShape:
     precision: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a width that cannot be split, or a dropout that leaves nothing."""
+        """Refuse a width that cannot be split, or a dropout that leaves nothing."""
         if self.width % 2 or self.width % self.heads:
             raise ValueError(f"width must be even and a multiple of the {self.heads} heads, got {self.width}")
         if not 0 <= self.dropout < 1:

@@ -39,12 +39,12 @@ class Convolution(NamedTuple):
 
     @property
     def outputs(self) -> int:
-        """The numbers that it puts out for one image."""
+        """Return the numbers that it puts out for one image."""
         return self.out_channels * self.height * self.width
 
     @property
     def flops(self) -> int:
-        """The operations of its forward pass for one image."""
+        """Return the operations of its forward pass for one image."""
         return 2 * self.outputs * self.in_channels * self.size**2
 
 

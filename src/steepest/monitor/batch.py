@@ -1,4 +1,4 @@
-"""What a loop hands to the monitor, checked and flattened: n examples."""
+"""What a training loop gives to the monitor, checked and flattened: n examples."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ def check_ids(ids: Tensor, limit: int) -> int:
         return 0
     low, high = (int(bound) for bound in ids.aminmax())
     if low < 0 or high >= limit:
-        found = low if low < 0 else high
+        wrong = low if low < 0 else high
         raise ValueError(
-            f"targets must lie in 0 … {limit - 1}, as the counts or num_classes say, or be ignored; got {found}"
+            f"targets must lie in 0 … {limit - 1}, as the counts or num_classes say, or be ignored; got {wrong}"
         )
     return high + 1

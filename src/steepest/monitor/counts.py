@@ -51,7 +51,7 @@ def counts_of(source: Any, vocabulary: Vocabulary | None, num_classes: int | Non
 
 
 def _is_vector(source: Any) -> bool:
-    """Return whether a thing is counts: a tensor, an array, or a sequence that begins with a number."""
+    """Return whether a source is counts: a tensor, an array, or a sequence that begins with a number."""
     if isinstance(source, list | tuple):
         return not source or isinstance(source[0], int | float | np.number)
     return isinstance(source, Tensor) or hasattr(source, "__array__")
@@ -122,12 +122,12 @@ def _ids(label: Any) -> Tensor:
 
 
 def _plus(n_k: Tensor, ids: Tensor, num_classes: int | None) -> Tensor:
-    """Return counts with the ids counted, longer where an id asks for it and c is not given."""
+    """Return counts to which the ids are added, longer where an id needs it and c is not given."""
     if not len(ids):
         return n_k
     low, high = (int(bound) for bound in ids.aminmax())
     if low < 0 or high >= (num_classes or MAX_CLASSES):
         raise DataError(f"class ids must lie in 0 … {(num_classes or MAX_CLASSES) - 1}, got {low if low < 0 else high}")
-    found = torch.bincount(ids, minlength=len(n_k))
-    found[: len(n_k)] += n_k
-    return found
+    total = torch.bincount(ids, minlength=len(n_k))
+    total[: len(n_k)] += n_k
+    return total

@@ -3,7 +3,7 @@
     write_tensorboard(monitor.read(), SummaryWriter("logs"))      # torch.utils.tensorboard or tensorboardX
     log_wandb(monitor.read(), wandb.init(mode="offline"))
 
-Each writes the latest complete window; call it once a window, or less often. Numbers that are not known are left out.
+Each writes the latest complete window; call it once a window, or less often. Unknown numbers are left out.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ def scalars(reading: Reading) -> dict[str, float]:
         return {}
     now = reading.latest
     columns = {"loss": reading.loss[now], "accuracy": reading.accuracy[now], "lag": reading.lag().value[now]}
-    found = {
+    numbers = {
         f"frequency/{name}_group_{g + 1:02d}": float(column[g])
         for name, column in columns.items()
         for g in (reading.present[1:] if name == "lag" else reading.present)
     }
-    return {name: value for name, value in found.items() if not math.isnan(value)}
+    return {name: value for name, value in numbers.items() if not math.isnan(value)}
 
 
 def write_tensorboard(reading: Reading, writer: Writer) -> None:
@@ -60,5 +60,5 @@ def write_tensorboard(reading: Reading, writer: Writer) -> None:
 
 def log_wandb(reading: Reading, run: Run) -> None:
     """Log the latest window; its last step is the value `frequency/step`, so that wandb's own step is left alone."""
-    if found := scalars(reading):
-        run.log({**found, "frequency/step": int(reading.steps[reading.latest, 1])})
+    if numbers := scalars(reading):
+        run.log({**numbers, "frequency/step": int(reading.steps[reading.latest, 1])})

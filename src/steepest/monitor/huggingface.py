@@ -1,4 +1,4 @@
-"""The monitor in the Trainer of Hugging Face `transformers`: a callback, and a loss that feeds it for free.
+"""The monitor in the Trainer of Hugging Face `transformers`: a callback, and a loss that feeds it at no cost.
 
     watch = FrequencyCallback(monitor)
     Trainer(model, args, train_dataset=data, callbacks=[watch])                                 # reads the logits
@@ -31,7 +31,7 @@ class FrequencyCallback(TrainerCallback):  # type: ignore[misc]
     """Feeds a monitor while a Trainer trains, writes its numbers into the log history, and keeps it with checkpoints.
 
     Evaluations are not fed. The file `frequency_monitor.parquet` is written into the output folder at the end and into
-    each checkpoint; a training that resumes from one takes it up.
+    each checkpoint; a training that resumes from one loads it.
 
     Args:
         monitor: to be fed; its class weights and label smoothing are those of `loss`.
@@ -47,7 +47,7 @@ class FrequencyCallback(TrainerCallback):  # type: ignore[misc]
     def loss(self, outputs: Any, labels: Tensor, num_items_in_batch: Tensor | int | None = None) -> Tensor:
         """Return the loss of a batch, for `compute_loss_func`, and give the monitor its examples.
 
-        Σ_i ℓ_i over `num_items_in_batch`, or torch's mean where the Trainer does not say it. No accuracy on this road.
+        Σ_i ℓ_i over `num_items_in_batch`, or torch's mean where the Trainer does not give it. The monitor gets no accuracy.
         """
         logits, labels = self._aligned(_logits(outputs), labels)
         labels, watch = labels.to(logits.device), self.monitor
@@ -70,7 +70,7 @@ class FrequencyCallback(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, _control: TrainerControl, model: nn.Module, **_: Any
     ) -> None:
-        """Put the hook on the model, and take up the monitor of the checkpoint that training resumes from."""
+        """Put the hook on the model, and load the monitor of the checkpoint that training resumes from."""
         if self.shift is None:
             self.shift = _predicts_next(model)
         self._hook = model.register_forward_hook(self._see, with_kwargs=True)
@@ -90,16 +90,16 @@ class FrequencyCallback(TrainerCallback):  # type: ignore[misc]
 
     def on_log(self, _args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: Any) -> None:
         """Add loss and accuracy of the groups to the latest entry of the log history."""
-        found = scalars(self.monitor.read())  # every process takes part
+        numbers = scalars(self.monitor.read())  # every process takes part
         if state.log_history:
-            state.log_history[-1].update(found)
+            state.log_history[-1].update(numbers)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, _control: TrainerControl, **_: Any) -> None:
         """Write the monitor into the checkpoint."""
         self.monitor.save(Path(args.output_dir or ".") / f"checkpoint-{state.global_step}" / FILE)
 
     def on_train_end(self, args: TrainingArguments, _state: TrainerState, _control: TrainerControl, **_: Any) -> None:
-        """Take the hook off, and write the monitor into the output folder."""
+        """Remove the hook, and write the monitor into the output folder."""
         if self._hook is not None:
             self._hook.remove()
         self.monitor.save(Path(args.output_dir or ".") / FILE)
@@ -121,5 +121,5 @@ def _predicts_next(model: nn.Module) -> bool:
 
 def _logits(outputs: Any) -> Tensor:
     """Return the logits of a model's output: of its name, or after the loss in a tuple."""
-    found: Tensor = outputs["logits"] if isinstance(outputs, Mapping) else next(part for part in outputs if part.ndim)
-    return found
+    logits: Tensor = outputs["logits"] if isinstance(outputs, Mapping) else next(part for part in outputs if part.ndim)
+    return logits

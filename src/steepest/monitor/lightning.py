@@ -37,7 +37,7 @@ class FrequencyCallback(Callback):  # type: ignore[misc]
 
     @property
     def state_key(self) -> str:
-        """The name of this callback in a checkpoint; it does not depend on settings."""
+        """Return the name of this callback in a checkpoint; it does not depend on settings."""
         return "steepest.monitor"
 
     def on_train_batch_end(
@@ -49,14 +49,14 @@ class FrequencyCallback(Callback):  # type: ignore[misc]
             raise ValueError('training_step must return {"loss": …, "logits": … or "losses": …, "targets": …}')
         self.monitor.update(**given, class_axis=self.class_axis, step=trainer.global_step)
         if trainer.loggers and (batch_idx + 1) % trainer.log_every_n_steps == 0:
-            found = scalars(self.monitor.read())  # every process takes part
+            numbers = scalars(self.monitor.read())  # every process takes part
             for logger in trainer.loggers:
-                logger.log_metrics(found, step=trainer.global_step)
+                logger.log_metrics(numbers, step=trainer.global_step)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the monitor's state, of all processes; Lightning asks on each."""
         return self.monitor.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a checkpoint."""
+        """Take the monitor's state from a checkpoint."""
         self.monitor.load_state_dict(state_dict)

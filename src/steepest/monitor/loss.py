@@ -40,14 +40,14 @@ def frequency_cross_entropy(
     """Return `cross_entropy(linear(hidden, weight, bias), targets, …)` without ever holding the logits.
 
     Values and gradients are those of autograd up to rounding. Under autocast the products are in its dtype; float16 is
-    computed in float32. A monitor gets the losses by example, which are there anyway: ℓ_i, without smoothing and weights.
+    computed in float32. A monitor gets the losses by example, which are computed anyway: ℓ_i, without smoothing and weights.
 
     Args:
         hidden: h, shape (…, D).
         weight: W, shape (c, D), as of `nn.Linear`.
         targets: y, shape (…), class ids or `ignore_index`.
         bias: b, shape (c,), or None.
-        monitor: that is to see the losses; one without class weights.
+        monitor: what the losses are given to; one without class weights.
         ignore_index: targets that do not count.
         class_weights: w, shape (c,).
         label_smoothing: ε in [0, 1).

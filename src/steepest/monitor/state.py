@@ -1,6 +1,6 @@
 """Everything that a monitor has seen, as a few tensors: what is reduced over processes, saved, and read.
 
-Sums are kept as entries (window, slot) → (5,), in the order of `tally.SUMS`, and only where something was counted.
+Sums are kept as entries (window, slot) → (5,), in the order of `windows.SUMS`, and only where something was counted.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from steepest import distributed
 from steepest.monitor.counts import MAX_CLASSES
-from steepest.monitor.tally import SKIPS, SUMS, Tally
+from steepest.monitor.windows import SKIPS, SUMS, Windows
 
 CPU = torch.device("cpu")
 VERSION = 1
@@ -32,7 +32,7 @@ class State(NamedTuple):
         steps: (2, W) int64, first and last step of each window.
         entries: (2, k) int64, window and slot.
         sums: (5, k) float64.
-        skipped: (4,) int64, examples left out, in the order of `tally.SKIPS`.
+        skipped: (4,) int64, examples left out, in the order of `windows.SKIPS`.
     """
 
     settings: Tensor
@@ -54,16 +54,16 @@ class State(NamedTuple):
 
 
 def state_of(
-    tally: Tally | None, settings: Mapping[str, int], counts: Tensor, weights: Tensor, smoothing: float
+    windows: Windows | None, settings: Mapping[str, int], counts: Tensor, weights: Tensor, smoothing: float
 ) -> State:
-    """Return the state of one process; without a tally nothing has been seen."""
-    windows = tally.all() if tally else []
-    now = {"window": tally.length, "open": tally.updates} if tally else {}
+    """Return the state of one process; without windows nothing has been seen."""
+    parts = windows.all() if windows else []
+    now = {"window": windows.length, "open": windows.updates} if windows else {}
     numbers = {"version": VERSION, **settings, **now}
-    steps = [[window.first for window in windows], [window.last for window in windows]]
-    found = [torch.stack([torch.full_like(window.slots, i), window.slots]).cpu() for i, window in enumerate(windows)]
-    entries = torch.cat([torch.zeros(2, 0, dtype=torch.int64), *found], dim=1)
-    sums = torch.cat([torch.zeros(len(SUMS), 0, dtype=torch.float64), *(w.sums.cpu() for w in windows)], dim=1)
+    steps = [[part.first for part in parts], [part.last for part in parts]]
+    cells = [torch.stack([torch.full_like(part.slots, i), part.slots]).cpu() for i, part in enumerate(parts)]
+    entries = torch.cat([torch.zeros(2, 0, dtype=torch.int64), *cells], dim=1)
+    sums = torch.cat([torch.zeros(len(SUMS), 0, dtype=torch.float64), *(part.sums.cpu() for part in parts)], dim=1)
     occurred = sums[0] > 0
     return State(
         torch.tensor([int(numbers[name]) for name in SETTINGS]),
@@ -73,25 +73,26 @@ def state_of(
         torch.tensor(steps, dtype=torch.int64),
         entries[:, occurred],
         sums[:, occurred],
-        tally.skipped.cpu().clone() if tally else torch.zeros(len(SKIPS), dtype=torch.int64),
+        windows.skipped.cpu().clone() if windows else torch.zeros(len(SKIPS), dtype=torch.int64),
     )
 
 
-def tally_of(state: State) -> Tally:
-    """Return the sums that have this state, on the CPU."""
+def windows_of(state: State) -> Windows:
+    """Return the windows that have this state, on the CPU."""
     by_class = state.setting("by_class")
     classes = max(state.setting("classes"), highest(state.entries[1]))
-    tally = Tally(classes if by_class else state.setting("groups"), bool(by_class), state.setting("window"), CPU)
-    tally.restore(state.steps, state.entries, state.sums, state.setting("open"))
-    tally.skipped.copy_(state.skipped)
-    return tally
+    slots = classes if by_class else state.setting("groups")
+    windows = Windows(slots, bool(by_class), state.setting("window"), CPU)
+    windows.restore(state.steps, state.entries, state.sums, state.setting("open"))
+    windows.skipped.copy_(state.skipped)
+    return windows
 
 
 def checked_state(tensors: Mapping[str, Tensor]) -> State:
-    """Return a state that hangs together.
+    """Return the state that these tensors hold, after checking that they fit together.
 
     Raises:
-        ValueError: something else.
+        ValueError: tensors that are missing or do not fit.
     """
     try:
         state = State(**{name: tensors[name].cpu() for name in State._fields})
@@ -126,7 +127,7 @@ def _inside(ids: Tensor, limit: int) -> bool:
 def reduced(state: State) -> State:
     """Return the state of all processes together; each of them must call it. With one process, the same.
 
-    Windows are matched by the number of updates before them, so that processes which merged theirs earlier agree.
+    Windows are matched by the number of updates before them, so that processes that merged theirs earlier agree.
     """
     if distributed.size() == 1:
         return state
@@ -142,7 +143,7 @@ def reduced(state: State) -> State:
         state.counts,
         state.weights,
         state.smoothing,
-        _spans(torch.cat([_coarse(part, factor) for part, factor in zip(steps, factors, strict=True)], dim=1)),
+        _first_and_last(torch.cat([_coarse(part, factor) for part, factor in zip(steps, factors, strict=True)], dim=1)),
         entries,
         sums,
         distributed.total(state.skipped.clone()),
@@ -154,18 +155,18 @@ def _coarse(rows: Tensor, factor: int) -> Tensor:
     return torch.cat([rows[:1] // factor, rows[1:]])
 
 
-def _spans(steps: Tensor) -> Tensor:
+def _first_and_last(steps: Tensor) -> Tensor:
     """Return first and last step (2, W) of each window from (window, first, last), shape (3, m)."""
-    spans = torch.zeros(2, highest(steps[0]), dtype=torch.int64)
-    spans[0].scatter_reduce_(0, steps[0], steps[1], "amin", include_self=False)
-    spans[1].scatter_reduce_(0, steps[0], steps[2], "amax", include_self=False)
-    return spans
+    ends = torch.zeros(2, highest(steps[0]), dtype=torch.int64)
+    ends[0].scatter_reduce_(0, steps[0], steps[1], "amin", include_self=False)
+    ends[1].scatter_reduce_(0, steps[0], steps[2], "amax", include_self=False)
+    return ends
 
 
 def coalesced(entries: Tensor, sums: Tensor) -> tuple[Tensor, Tensor]:
     """Return each entry once, in order, with the sum of its sums."""
-    found, where = torch.unique(entries, dim=1, return_inverse=True)
-    return found, sums.new_zeros(len(sums), found.shape[1]).index_add_(1, where, sums)
+    distinct, where = torch.unique(entries, dim=1, return_inverse=True)
+    return distinct, sums.new_zeros(len(sums), distinct.shape[1]).index_add_(1, where, sums)
 
 
 def _gathered(own: Tensor) -> list[Tensor]:

@@ -29,9 +29,9 @@ from torch import Tensor
 
 from steepest.errors import DataError, StoreError
 from steepest.files import write_atomically
-from steepest.monitor.reading import reading_of
+from steepest.monitor.group_losses import GroupLosses
 from steepest.monitor.state import SETTINGS, State, checked_state
-from steepest.monitor.tally import SKIPS
+from steepest.monitor.windows import SKIPS
 
 KEY = b"steepest.monitor"
 SUM_COLUMNS = ("loss_sum", "loss_squares", "judged", "hits")
@@ -43,7 +43,7 @@ def write(state: State, path: Path) -> None:
     Raises:
         StoreError: a path that cannot be written.
     """
-    facts = {
+    metadata = {
         "settings": dict(zip(SETTINGS, state.settings.tolist(), strict=True)),
         "label_smoothing": float(state.smoothing),
         "skipped": dict(zip(SKIPS, state.skipped.tolist(), strict=True)),
@@ -51,7 +51,7 @@ def write(state: State, path: Path) -> None:
     }
     table = pa.concat_tables([_windows(state), _classes(state)], promote_options="default")
     sink = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata({KEY: json.dumps(facts)}), sink, compression="zstd")
+    pq.write_table(table.replace_schema_metadata({KEY: json.dumps(metadata)}), sink, compression="zstd")
     try:
         write_atomically(path, sink.getvalue().to_pybytes())
     except OSError as error:
@@ -62,7 +62,7 @@ def _windows(state: State) -> pa.Table:
     window, slot = state.entries.numpy()
     n, total, squares, judged, hits = state.sums.numpy()
     by_class = bool(state.setting("by_class"))
-    group = reading_of(state).groups.of_class[slot] if by_class else slot
+    group = GroupLosses.of(state).groups.of_class[slot] if by_class else slot
     return pa.table(
         {
             "window": pa.array(window, pa.int32()),
@@ -83,7 +83,7 @@ def _windows(state: State) -> pa.Table:
 
 def _classes(state: State) -> pa.Table:
     c = max(len(state.counts), len(state.weights))
-    of_class = reading_of(state).groups.of_class[:c] if len(state.counts) else np.full(c, -1)
+    of_class = GroupLosses.of(state).groups.of_class[:c] if len(state.counts) else np.full(c, -1)
     return pa.table(
         {
             "group": pa.array(of_class + 1, pa.int32(), mask=of_class < 0),
@@ -111,20 +111,20 @@ def read(path: Path) -> State:
         raise DataError(f"{path} is not a monitor's file, or is damaged; give one that a monitor saved") from None
 
 
-def _tensors(table: pa.Table, facts: dict[str, Any]) -> dict[str, Tensor]:
+def _tensors(table: pa.Table, metadata: dict[str, Any]) -> dict[str, Tensor]:
     is_class = table["window"].is_null()
     seen, classes = table.filter(pc.invert(is_class)), table.filter(is_class)
-    slot = "class" if facts["settings"]["by_class"] else "group"
+    slot = "class" if metadata["settings"]["by_class"] else "group"
     slots = _column(seen, slot, torch.int64) - int(slot == "group")
     return {
-        "settings": torch.tensor([int(facts["settings"][name]) for name in SETTINGS]),
+        "settings": torch.tensor([int(metadata["settings"][name]) for name in SETTINGS]),
         "counts": _column(classes, "count", torch.int64),
         "weights": _column(classes, "weight", torch.float64),
-        "smoothing": torch.tensor(float(facts["label_smoothing"]), dtype=torch.float64),
-        "steps": torch.tensor(facts["steps"], dtype=torch.int64),
+        "smoothing": torch.tensor(float(metadata["label_smoothing"]), dtype=torch.float64),
+        "steps": torch.tensor(metadata["steps"], dtype=torch.int64),
         "entries": torch.stack([_column(seen, "window", torch.int64), slots]),
         "sums": torch.stack([_column(seen, name, torch.float64) for name in ("count", *SUM_COLUMNS)]),
-        "skipped": torch.tensor([int(facts["skipped"][name]) for name in SKIPS]),
+        "skipped": torch.tensor([int(metadata["skipped"][name]) for name in SKIPS]),
     }
 
 

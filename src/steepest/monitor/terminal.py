@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from steepest import distributed
-from steepest.monitor.words import now, overview, row
+from steepest.monitor.reading import now, overview, row
 
 if TYPE_CHECKING:
     from steepest.data.frequency import Floats

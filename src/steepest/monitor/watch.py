@@ -1,7 +1,7 @@
 """The monitor of a training loop.
 
 It reads, adds up and keeps nothing else: no gradient graph, no random numbers, no change to a tensor that it is given. A
-watched run has the bits of an unwatched one.
+monitored run has the same bits as one without a monitor.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from steepest.data.frequency import frequency_groups
 from steepest.monitor.batch import Batch, check_ids, checked
 from steepest.monitor.counts import MAX_CLASSES, counts_of
 from steepest.monitor.logits import losses_and_hits
-from steepest.monitor.state import State, checked_state, reduced, state_of, tally_of
-from steepest.monitor.tally import SKIPS, Tally
+from steepest.monitor.state import State, checked_state, reduced, state_of, windows_of
+from steepest.monitor.windows import SKIPS, Windows
 
 if TYPE_CHECKING:
     from steepest.data.tokens import Vocabulary
@@ -101,7 +101,7 @@ class FrequencyMonitor:
         if class_weights is not None:
             _check_weights(class_weights, self.num_classes)
         self.updates = 0
-        self._tally: Tally | None = None
+        self._windows: Windows | None = None
         self._slot_of_class = None if self.by_class else _slots(self.counts, groups)
 
     def update(
@@ -115,7 +115,7 @@ class FrequencyMonitor:
         class_axis: int = -1,
         step: int | None = None,
     ) -> None:
-        """Take in the examples of one (micro-)batch, without waiting for the device.
+        """Add the examples of one (micro-)batch, without waiting for the device.
 
         Args:
             logits: shape (…, c), or c in the axis `class_axis`; of any floating type.
@@ -147,15 +147,15 @@ class FrequencyMonitor:
         class_axis: int,
         step: int | None,
     ) -> None:
-        if self._tally is None or self.updates % self.every == 0:
+        if self._windows is None or self.updates % self.every == 0:
             examples = checked(logits, targets, losses, correct, mask, class_axis, self.ignore_index)
-            self._tally = self._ready(examples)
-            self._add(examples, self._tally)
+            self._windows = self._ready(examples)
+            self._add(examples, self._windows)
         self.updates += 1
-        self._tally.advance(self.updates if step is None else step)
+        self._windows.advance(self.updates if step is None else step)
 
-    def _ready(self, examples: Batch) -> Tally:
-        """Return the sums with room for the targets, on an accelerator if any examples are; nothing changes if it raises."""
+    def _ready(self, examples: Batch) -> Windows:
+        """Return the windows with room for the targets, on an accelerator if any examples are; refused targets change nothing."""
         y, logits = examples.targets, examples.logits
         c = self.num_classes or (None if logits is None else logits.shape[-1])
         if logits is not None and logits.shape[-1] < (c or 0):
@@ -166,15 +166,15 @@ class FrequencyMonitor:
             raise ValueError("without counts and logits the number of classes is not known here; give num_classes")
         self.num_classes = c
         device = torch.device("cpu") if y.device.type == "mps" else y.device  # mps has no float64
-        tally = self._tally or Tally(0 if self.by_class else self.groups, self.by_class, self.window, device)
+        windows = self._windows or Windows(0 if self.by_class else self.groups, self.by_class, self.window, device)
         if self.by_class:
-            tally.grow(c or highest)
-        return tally.to(device) if tally.device.type == "cpu" else tally
+            windows.grow(c or highest)
+        return windows.to(device) if windows.device.type == "cpu" else windows
 
-    def _add(self, examples: Batch, tally: Tally) -> None:
+    def _add(self, examples: Batch, windows: Windows) -> None:
         """Add examples to the sums; copies within and to an accelerator are not waited for."""
         there: Callable[[Tensor], Tensor] = partial(
-            Tensor.to, device=tally.device, non_blocking=tally.device.type != "cpu"
+            Tensor.to, device=windows.device, non_blocking=windows.device.type != "cpu"
         )
         targets, logits, losses, hits = examples
         w = None if self.class_weights is None else there(self.class_weights).double()
@@ -184,7 +184,7 @@ class FrequencyMonitor:
         elif w is not None and losses is not None:
             losses = there(losses) / w[y.clamp(0, len(w) - 1)]
         assert losses is not None
-        tally.add(self._slots(y, w), there(losses), None if hits is None else there(hits))
+        windows.add(self._slots(y, w), there(losses), None if hits is None else there(hits))
 
     def _from_logits(self, logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return losses and hits; the class weights, which are divided out again, matter to the smoothing alone."""
@@ -209,7 +209,7 @@ class FrequencyMonitor:
         return torch.where(ignored, IGNORED, slots)
 
     def partial_fit(self, X: Any, y: Any) -> Self:
-        """Take in logged logits X (n, c) and targets y (n,), arrays or tensors; the style of scikit-learn."""
+        """Add logged logits X (n, c) and targets y (n,), arrays or tensors, as scikit-learn names it."""
         self.update(torch.as_tensor(X), torch.as_tensor(y))
         return self
 
@@ -221,35 +221,34 @@ class FrequencyMonitor:
             reduce: over all processes of `torch.distributed`, where it runs: each of them must call this. False reads
                 this process alone.
         """
-        from steepest.monitor.reading import reading_of
+        from steepest.monitor.reading import Reading
 
-        return reading_of(self._state(reduce), last)
+        return Reading.of(self._state(reduce), last)
 
     def reset(self) -> None:
         """Forget what was seen, as before an evaluation; counts that were given stay."""
-        self._tally, self.updates = None, 0
+        self._windows, self.updates = None, 0
 
     def state_dict(self, *, reduce: bool = True) -> dict[str, Tensor]:
         """Return everything as tensors, safe to load with `weights_only=True`; `reduce` as in `read`."""
         return self._state(reduce)._asdict()
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from a state. Of several processes that load the same one, the first takes what was seen.
+        """Continue from a state. Of several processes that load the same one, the first takes what was seen.
 
         Raises:
             ValueError: a state of a monitor with other settings or counts, or not a state.
         """
-        found = checked_state(state)
-        own = self._state(reduce=False)
+        given, own = checked_state(state), self._state(reduce=False)
         for name in ("groups", "ignore_index", "every", "by_class"):
-            if own.setting(name) != found.setting(name):
+            if own.setting(name) != given.setting(name):
                 raise ValueError(
-                    f"the state is of a monitor with {name}={found.setting(name)}, not {own.setting(name)}"
+                    f"the state is of a monitor with {name}={given.setting(name)}, not {own.setting(name)}"
                 )
         for name in ("counts", "weights", "smoothing"):
-            if not torch.equal(getattr(own, name), getattr(found, name)):
+            if not torch.equal(getattr(own, name), getattr(given, name)):
                 raise ValueError(f"the state is of a monitor with other {name}")
-        self._take(found)
+        self._take(given)
 
     def save(self, path: str | Path, *, reduce: bool = True) -> None:
         """Write a Parquet file in one step: a row for each window and group, see `steepest.monitor.storage`.
@@ -267,7 +266,7 @@ class FrequencyMonitor:
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Return the monitor that was saved; it can be read and go on.
+        """Return the monitor that was saved; it can be read and trained on.
 
         Raises:
             DataError: a file that is missing, damaged or of another kind.
@@ -300,12 +299,12 @@ class FrequencyMonitor:
             "updates": self.updates,
         }
         weights = torch.zeros(0) if self.class_weights is None else self.class_weights
-        state = state_of(self._tally, settings, self.counts, weights, self.label_smoothing)
+        state = state_of(self._windows, settings, self.counts, weights, self.label_smoothing)
         return reduced(state) if reduce else state
 
     def _take(self, state: State) -> None:
         self.updates, self.num_classes = state.setting("updates"), state.setting("classes") or None
-        self._tally = tally_of(state if distributed.rank() == 0 else state.emptied())
+        self._windows = windows_of(state if distributed.rank() == 0 else state.emptied())
 
     def __repr__(self) -> str:
         """Return the settings in short."""

@@ -1,6 +1,6 @@
-"""What the optimizers of this folder share: the domains of their options, the step along a direction, torch's manners.
+"""What the optimizers of this folder share: checks of options, the step along a direction, `step()` and groups as in torch.
 
-Nothing here says anything about a method: the equations are in the files named after them.
+The equation of a method is in the file named after it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FUSED_DEVICES = ("cpu", "cuda", "mps", "xpu")
 
 
 def descend_(param: Tensor, direction: Tensor, lr: float | Tensor) -> None:
-    """One step along a direction, w ← w − α d, in place and in one pass over memory.
+    """Take one step along a direction, w ← w − α d, in place and in one pass over memory.
 
     Args:
         param: w, changed in place.
@@ -40,7 +40,7 @@ def descend_(param: Tensor, direction: Tensor, lr: float | Tensor) -> None:
 
 
 def average_(average: Tensor, value: Tensor, beta: float | Tensor) -> Tensor:
-    """One step of a running average, m ← β m + (1 − β) x, in place.
+    """Take one step of a running average, m ← β m + (1 − β) x, in place.
 
     Args:
         average: m, changed in place.
@@ -54,14 +54,25 @@ def average_(average: Tensor, value: Tensor, beta: float | Tensor) -> Tensor:
         >>> average_(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]), 0.5)
         tensor([2., 3.])
     """
-    average.mul_(per_run(beta, average))
-    if isinstance(beta, Tensor):
+    average.mul_(per_run(beta, average))  # β m
+    if isinstance(beta, Tensor):  # + (1 − β) x
         return average.addcmul_(value, per_run(1 - beta, average))
     return average.add_(value, alpha=1 - beta)
 
 
+def accumulated_(buffer: Tensor | None, direction: Tensor, momentum: float | Tensor) -> Tensor:
+    """Take one step of heavy-ball momentum, b ← β b + d, in place, and return b; without a buffer return d.
+
+    Args:
+        buffer: b, changed in place, or None.
+        direction: d, the shape of b.
+        momentum: β, a number, or shape (R,) where the leading axis of b and d counts R runs.
+    """
+    return direction if buffer is None else buffer.mul_(per_run(momentum, buffer)).add_(direction)
+
+
 def check_options(options: Mapping[str, Any]) -> None:
-    """Refuses a learning rate, momentum, pair of betas, epsilon or weight decay outside its domain.
+    """Refuse a learning rate, momentum, pair of betas, epsilon or weight decay outside its domain.
 
     Args:
         options: hyper-parameters by name; names other than `lr`, `momentum`, `betas`, `eps`, `weight_decay` are left
@@ -87,27 +98,27 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 
 def _numbers(option: float | Tensor) -> list[float]:
-    """An option's value, or its values where every run of a stack has its own."""
+    """Return an option's value, or its values where every run of a stack has its own."""
     return option.tolist() if isinstance(option, Tensor) and option.dim() else [float(option)]
 
 
 def with_gradient(group: Mapping[str, Any]) -> list[Tensor]:
-    """The parameters of a group that have a gradient; the others stay as they are."""
+    """Return the parameters of a group that have a gradient; the others stay as they are."""
     return [p for p in group["params"] if p.grad is not None]
 
 
 def gradients(params: list[Tensor]) -> list[Tensor]:
-    """The gradients of parameters that have one."""
+    """Return the gradients of parameters that have one."""
     return [p.grad for p in params if p.grad is not None]
 
 
 def fused_where_possible(params: Iterable[Tensor]) -> bool | None:
-    """The option `fused` of torch's Adam: True where its fused kernel exists, None for torch's own choice elsewhere."""
+    """Return the option `fused` of torch's Adam: True where its fused kernel exists, None for torch's own choice elsewhere."""
     return True if all(p.device.type in FUSED_DEVICES and p.is_floating_point() for p in params) else None
 
 
 def in_two(group: Mapping[str, Any], chosen: Callable[[str, Tensor], bool]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Parts a parameter group that torch has accepted: the chosen parameters and the others, either may be none.
+    """Return a parameter group in two parts: the chosen parameters and the others; either may be empty.
 
     Args:
         group: with `params`, and with `param_names` if they were given with names.
@@ -129,8 +140,8 @@ def _with_params(group: Mapping[str, Any], named: list[tuple[str, Tensor]]) -> d
     return {**group, "params": [p for _, p in named], **names}
 
 
-def refuse_sparse(optimizer: Optimizer) -> None:
-    """Refuses sparse gradients before any parameter is touched.
+def _refuse_sparse(optimizer: Optimizer) -> None:
+    """Refuse sparse gradients before any parameter is touched.
 
     Raises:
         RuntimeError: as torch's own optimizers do, with the shape and the way out.
@@ -155,7 +166,7 @@ class Descent(Optimizer):
     stacked: ClassVar[type[Descent] | None] = None
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Adds a group after checking its options."""
+        """Add a group after checking its options."""
         check_options({**self.defaults, **param_group})
         super().add_param_group(param_group)
 
@@ -167,44 +178,55 @@ class Descent(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Takes one step along the current gradients, without waiting for the device.
+        """Take one step along the current gradients, without waiting for the device where the method allows it.
 
         Args:
-            closure: re-evaluates the loss and the gradients; optional.
+            closure: re-evaluates the loss and the gradients; optional, except where the class says otherwise.
 
         Returns:
             The closure's loss, or None.
 
         Raises:
             RuntimeError: if a gradient is sparse.
+            ValueError: if there is no closure where the method needs one.
         """
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        refuse_sparse(self)
-        self._descend()
+        _refuse_sparse(self)
+        self._descend_with(closure, loss)
         return loss
+
+    def _descend_with(self, _closure: Callable[[], float] | None, _loss: float | None) -> None:
+        """Take the step, given the closure and its loss, which most methods do not need."""
+        self._descend()
 
     def _descend(self) -> None:
         raise NotImplementedError
 
+    def _with_momentum(self, rule: Callable[..., None], group: Mapping[str, Any], **options: Any) -> None:
+        """Apply an update rule (params, grads, buffers, lr, momentum, options) to a group."""
+        params, momentum = with_gradient(group), group["momentum"]
+        buffers = self._momentum_buffers(params, momentum)
+        rule(params, gradients(params), buffers, group["lr"], momentum=momentum, **options)
+
     def _all_gradients(self) -> list[Tensor]:
-        """The gradient vector of the whole model: the pieces of every group."""
+        """Return the gradient vector of the whole model: the pieces of every group."""
         return [g for group in self.param_groups for g in gradients(with_gradient(group))]
 
     def _zeros(self, name: str, params: list[Tensor]) -> list[Tensor]:
-        """The state tensors of that name, created as zeros at a parameter's first step."""
+        """Return the state tensors of that name, created as zeros at a parameter's first step."""
         for p in params:
             if name not in self.state[p]:
                 self.state[p][name] = torch.zeros_like(p, memory_format=torch.preserve_format)
         return [self.state[p][name] for p in params]
 
     def _momentum_buffers(self, params: list[Tensor], momentum: float | Tensor) -> list[Tensor] | list[None]:
-        """The momentum buffers, or None for each parameter without momentum."""
+        """Return the momentum buffers, or None for each parameter without momentum."""
         with_momentum = isinstance(momentum, Tensor) or momentum > 0
         return self._zeros("momentum_buffer", params) if with_momentum else [None] * len(params)
 
     def _has_runs(self) -> bool:
-        """Whether the leading axis of each parameter counts runs, which have a learning rate each."""
+        """Return whether the leading axis of each parameter counts runs, which have a learning rate each."""
         return any(isinstance(group["lr"], Tensor) and group["lr"].dim() == 1 for group in self.param_groups)

@@ -33,7 +33,7 @@ def adagrad_(
     *,
     eps: float | Tensor = 1e-10,
 ) -> None:
-    """One step in place: s ← s + g², w ← w − α g / (√s + ε).
+    """Take one step in place: s ← s + g², w ← w − α g / (√s + ε).
 
     Args:
         params: w, changed in place; the leading axis may count R runs.
@@ -51,8 +51,8 @@ def adagrad_(
         (tensor([-1.8000]), tensor([25.]))
     """
     for w, g, s in zip(params, grads, sums, strict=True):
-        s.addcmul_(g, g)
-        descend_(w, g / s.sqrt().add_(per_run(eps, s)), lr)
+        s.addcmul_(g, g)  # s ← s + g²
+        descend_(w, g / s.sqrt().add_(per_run(eps, s)), lr)  # w ← w − α g / (√s + ε)
 
 
 class AdaGrad(Descent):

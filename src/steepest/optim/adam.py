@@ -52,7 +52,7 @@ def adam_(
     betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
     eps: float | Tensor = 1e-8,
 ) -> None:
-    """One step in place: m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², w ← w − α m̂ / (√v̂ + ε).
+    """Take one step in place: m ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², w ← w − α m̂ / (√v̂ + ε).
 
     Args:
         params: w, changed in place; the leading axis may count R runs.
@@ -73,14 +73,14 @@ def adam_(
     beta1, beta2 = betas
     m_correction, v_correction = (_correction(beta, step) for beta in betas)
     for w, g, m, v in zip(params, grads, exp_avgs, exp_avg_sqs, strict=True):
-        average_(m, g, beta1)
-        average_(v, g.square(), beta2)
-        root = v.sqrt().div_(per_run(v_correction**0.5, v)).add_(per_run(eps, v))
-        descend_(w, torch.div(m, root, out=root).div_(per_run(m_correction, m)), lr)
+        average_(m, g, beta1)  # m ← β₁ m + (1 − β₁) g
+        average_(v, g.square(), beta2)  # v ← β₂ v + (1 − β₂) g²
+        root = v.sqrt().div_(per_run(v_correction**0.5, v)).add_(per_run(eps, v))  # √v̂ + ε
+        descend_(w, torch.div(m, root, out=root).div_(per_run(m_correction, m)), lr)  # w ← w − α m̂ / (√v̂ + ε)
 
 
 def _correction(beta: float | Tensor, step: int) -> float | Tensor:
-    """1 − βᵗ, number by number: torch's vectorised power rounds by the place in the vector."""
+    """Return 1 − βᵗ, number by number: torch's vectorised power rounds by the place in the vector."""
     if isinstance(beta, Tensor):
         return beta.new_tensor([1 - number**step for number in beta.tolist()])
     return 1 - beta**step
@@ -122,7 +122,7 @@ class Adam(torch.optim.Adam):
         super().__init__(params, lr=lr, betas=(float(beta1), float(beta2)), eps=eps)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Adds a group after checking its options, and chooses its kernel."""
+        """Add a group after checking its options, and choose its kernel."""
         check_options({**self.defaults, **param_group})
         super().add_param_group(param_group)
         group = self.param_groups[-1]
@@ -130,7 +130,7 @@ class Adam(torch.optim.Adam):
 
 
 class StackedAdam(Descent):
-    """Adam for R runs at once: by `adam_`, which makes a dozen passes over memory; large runs one by one by torch's fused kernel.
+    """Adam for R runs at once, by `adam_`; large runs one by one, by torch's fused kernel, which reads memory once.
 
     Args:
         params: parameters, shapes (R, ...).

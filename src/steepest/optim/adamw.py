@@ -39,7 +39,7 @@ def adamw_(
     eps: float = 1e-8,
     weight_decay: float = 0.01,
 ) -> None:
-    """One step in place: w ← (1 − αλ) w, then the step of Adam.
+    """Take one step in place: w ← (1 − αλ) w, then the step of Adam.
 
     Args:
         params: w, changed in place; all of them decay; the leading axis may count R runs.
@@ -59,7 +59,7 @@ def adamw_(
         tensor([[0.8500, 1.0500]])
     """
     for w in params:
-        descend_(w, weight_decay * w, lr)
+        descend_(w, weight_decay * w, lr)  # w ← (1 − αλ) w
     adam_(params, grads, exp_avgs, exp_avg_sqs, step, lr, betas=betas, eps=eps)
 
 
@@ -109,7 +109,7 @@ class AdamW(torch.optim.AdamW):
         super().__init__(params, lr=lr, betas=(float(beta1), float(beta2)), eps=eps, weight_decay=weight_decay)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Adds a group, in two parts, after checking its options, and chooses its kernel."""
+        """Add a group, in two parts, after checking its options, and choose its kernel."""
         check_options({**self.defaults, **param_group})
         super().add_param_group(param_group)
         group = self.param_groups.pop()

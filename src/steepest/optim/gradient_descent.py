@@ -7,8 +7,8 @@ w parameters, g gradient, b buffer (starts at 0, so that the first b is the firs
 
 Steepest in the ℓ2 norm: the step's length follows ‖g‖₂. The unit of α is parameter² / loss, an inverse curvature:
 gradient descent on a quadratic with largest curvature L needs α < 2/L, with momentum α < 2 (1 + β)/L. There is no
-factor 1 − β: under a constant gradient the step grows to α g / (1 − β), so learning rates with β = 0.9 are to be
-compared with ones that are ten times larger without.
+factor 1 − β: under a constant gradient the step grows to α g / (1 − β), so a learning rate with β = 0.9 corresponds to
+one that is ten times larger without momentum.
 
 Source: A. Cauchy (1847); B. T. Polyak (1964), *Some methods of speeding up the convergence of iteration methods*.
 Polyak writes w ← w − α g + β (w − w_prev), the same method while α is constant. `torch.optim.SGD(lr, momentum)` is the
@@ -22,8 +22,7 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from steepest.optim._common import Descent, descend_, gradients, with_gradient
-from steepest.optim.norms import per_run
+from steepest.optim._common import Descent, accumulated_, descend_
 
 
 def gradient_descent_(
@@ -34,7 +33,7 @@ def gradient_descent_(
     *,
     momentum: float | Tensor = 0.0,
 ) -> None:
-    """One step in place: b ← β b + g, w ← w − α b.
+    """Take one step in place: b ← β b + g, w ← w − α b.
 
     Args:
         params: w, changed in place; the leading axis may count R runs.
@@ -52,7 +51,7 @@ def gradient_descent_(
         (tensor([0.5000]), tensor([3.]))
     """
     for w, g, b in zip(params, grads, buffers, strict=True):
-        descend_(w, g if b is None else b.mul_(per_run(momentum, b)).add_(g), lr)
+        descend_(w, accumulated_(b, g, momentum), lr)  # b ← β b + g,  w ← w − α b
 
 
 class GradientDescent(Descent):
@@ -83,9 +82,7 @@ class GradientDescent(Descent):
 
     def _descend(self) -> None:
         for group in self.param_groups:
-            params, momentum = with_gradient(group), group["momentum"]
-            buffers = self._momentum_buffers(params, momentum)
-            gradient_descent_(params, gradients(params), buffers, group["lr"], momentum=momentum)
+            self._with_momentum(gradient_descent_, group)
 
 
 GradientDescent.stacked = GradientDescent

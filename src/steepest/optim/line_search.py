@@ -21,14 +21,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, overload
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 from torch.optim.optimizer import ParamsT
 
-from steepest.optim._common import check_options, descend_, gradients, refuse_sparse, with_gradient
+from steepest.optim._common import Descent, check_options, descend_, gradients, with_gradient
 from steepest.optim.norms import l2_norm, per_run
 
 SMALLEST_NORM = 1e-8
@@ -47,7 +46,7 @@ def line_search_(
     max_backtracks: int = 200,
     run_axis: bool = False,
 ) -> Tensor:
-    """One step in place: η ← γ η_prev, then η ← ρ η until f(w − η g) <= f(w) − c η ‖g‖₂², then w ← w − η g.
+    """Take one step in place: η ← γ η_prev, then η ← ρ η until f(w − η g) <= f(w) − c η ‖g‖₂², then w ← w − η g.
 
     Args:
         params: w, changed in place; with `run_axis`, shapes (R, ...).
@@ -73,28 +72,33 @@ def line_search_(
         tensor([0.4000])
     """
     norm = l2_norm(grads, run_axis=run_axis)
-    moving = norm >= SMALLEST_NORM
+    moving = norm >= SMALLEST_NORM  # false where the norm is not a number
     start = [w.clone() for w in params]
-    eta, accepted = growth * step_size, ~moving
+    eta, accepted = growth * step_size, ~moving  # η ← γ η_prev
     try:
         for _ in range(max_backtracks + 1):
-            _move_(params, start, grads, eta)
-            accepted = ~moving | (evaluate() <= loss - decrease * eta * norm.square())
+            for w, w_start, g in zip(params, start, grads, strict=True):
+                descend_(w.copy_(w_start), g, eta)  # trial point w − η g
+            accepted = ~moving | (evaluate() <= loss - decrease * eta * norm.square())  # f(w) − c η ‖g‖₂²
             if accepted.all():
                 break
-            eta = torch.where(accepted, eta, shrink * eta)
+            eta = torch.where(accepted, eta, shrink * eta)  # η ← ρ η
     finally:  # also where `evaluate` raises or the user interrupts: no run is left at a trial point
         for w, w_start in zip(params, start, strict=True):
             w.copy_(torch.where(per_run(moving & accepted, w), w, w_start))
     return torch.where(moving, eta, step_size)
 
 
-class LineSearchGD(Optimizer):
+class LineSearchGD(Descent):
     """Gradient descent whose step size η grows by γ, then shrinks by ρ until f(w − η g) <= f(w) − c η ‖g‖₂².
 
     The loss must be a function of the parameters alone (full batch, no dropout): the search compares its values. One η
     serves the whole model, so there is one parameter group. η is kept in the state, under `step_size`, and `lr` is only
     its value before the first step: schedulers have no effect. Each trial waits for the device.
+
+    `step(closure)` needs the closure. Called once with gradients on, it returns the loss and fills the gradients; called
+    with gradients off (`torch.is_grad_enabled()` is false), once per trial, it only returns the loss. `step` raises
+    RuntimeError where the closure calls `backward` while gradients are off.
 
     Args:
         params: parameters, or one parameter group.
@@ -138,7 +142,7 @@ class LineSearchGD(Optimizer):
         super().__init__(params, {"lr": lr, **search})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Takes the only group, after checking its options."""
+        """Take the only group, after checking its options."""
         if self.param_groups:
             raise ValueError("LineSearchGD has one step size for all parameters, got a second group; pass one list")
         options = {**self.defaults, **param_group}
@@ -146,35 +150,11 @@ class LineSearchGD(Optimizer):
         _check_search(**{name: options[name] for name in ("growth", "shrink", "decrease", "max_backtracks")})
         super().add_param_group(param_group)
 
-    @overload
-    def step(self, closure: None = None) -> None: ...
-
-    @overload
-    def step(self, closure: Callable[[], float]) -> float: ...
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Searches a step size along the negative gradient and takes the step.
-
-        Args:
-            closure: required. Called once with gradients on, it returns the loss and fills the gradients; called with
-                gradients off (`torch.is_grad_enabled()` is false), once per trial, it only returns the loss.
-
-        Returns:
-            The loss before the step, as the closure returned it.
-
-        Raises:
-            ValueError: if there is no closure.
-            RuntimeError: if a gradient is sparse, or the closure calls `backward` while gradients are off.
-        """
-        if closure is None:
+    def _descend_with(self, closure: Callable[[], float] | None, loss: float | None) -> None:
+        if closure is None or loss is None:
             raise ValueError("LineSearchGD needs the loss at trial points, got no closure; call step(closure)")
-        with torch.enable_grad():
-            loss = closure()
-        refuse_sparse(self)
         if with_gradient(self.param_groups[0]):
             self._search(_as_tensor(loss), closure)
-        return loss
 
     def _search(self, loss: Tensor, closure: Callable[[], float]) -> None:
         group = self.param_groups[0]
@@ -191,19 +171,13 @@ class LineSearchGD(Optimizer):
         state["step_size"] = float(eta)
 
 
-def _move_(params: Sequence[Tensor], start: Sequence[Tensor], grads: Sequence[Tensor], eta: Tensor) -> None:
-    """In place: w ← w_start − η g."""
-    for w, w_start, g in zip(params, start, grads, strict=True):
-        descend_(w.copy_(w_start), g, eta)
-
-
 def _as_tensor(loss: float | Tensor) -> Tensor:
-    """The loss without its graph; a Python number keeps its 64 bits."""
+    """Return the loss without its graph; a Python number keeps its 64 bits."""
     return loss.detach() if isinstance(loss, Tensor) else torch.tensor(loss, dtype=torch.float64)
 
 
 def _check_search(growth: float, shrink: float, decrease: float, max_backtracks: int) -> None:
-    """Refuses constants with which the search could not end or could not grow."""
+    """Refuse constants with which the search could not end or could not grow."""
     if not 1 <= growth < math.inf:
         raise ValueError(f"growth must be finite and >= 1, got {growth}")
     if not 0 < shrink < 1:

@@ -32,14 +32,22 @@ from torch import Tensor
 from torch.optim.adam import adam
 from torch.optim.optimizer import ParamsT
 
-from steepest.optim._common import Descent, descend_, fused_where_possible, gradients, in_two, with_gradient
+from steepest.optim._common import (
+    Descent,
+    accumulated_,
+    descend_,
+    fused_where_possible,
+    gradients,
+    in_two,
+    with_gradient,
+)
 
 QUINTIC = (3.4445, -4.7750, 2.0315)
 RMS_OF_ADAM = 0.2
 
 
 def orthogonalized(U: Tensor, steps: int = 5) -> Tensor:
-    """The matrix of U's singular vectors, with singular values near 1: the Newton–Schulz iteration of the file's top.
+    """Return the matrix of U's singular vectors, with singular values near 1: the Newton–Schulz iteration of the file's top.
 
     Args:
         U: shape (..., n, m); leading axes count matrices.
@@ -56,11 +64,11 @@ def orthogonalized(U: Tensor, steps: int = 5) -> Tensor:
     a, b, c = QUINTIC
     wide = U.shape[-2] <= U.shape[-1]
     length = torch.linalg.matrix_norm(U, keepdim=True)
-    X = U / torch.where(length > 0, length, 1.0)
-    X = X if wide else X.mT
+    X = U / torch.where(length > 0, length, 1.0)  # X₀ = U / ‖U‖_F
+    X = X if wide else X.mT  # O(Uᵀ) = O(U)ᵀ: A is the smaller of X Xᵀ and Xᵀ X
     for _ in range(steps):
         A = X @ X.mT
-        X = a * X + (b * A + c * A @ A) @ X
+        X = a * X + (b * A + c * A @ A) @ X  # a X + (b A + c A²) X
     return X if wide else X.mT
 
 
@@ -74,7 +82,7 @@ def muon_(
     nesterov: bool = True,
     ns_steps: int = 5,
 ) -> None:
-    """One step in place: B ← β B + G, U = G + β B, W ← W − α 0.2 √max(n, m) O(U).
+    """Take one step in place: B ← β B + G, U = G + β B, W ← W − α 0.2 √max(n, m) O(U).
 
     Args:
         params: W, shapes (n, m), changed in place; a leading axis may count R runs.
@@ -93,9 +101,10 @@ def muon_(
                 [ 0.0000, -0.3166]])
     """
     for W, G, B in zip(params, grads, buffers, strict=True):
-        U = G if B is None else B.mul_(momentum).add_(G)
+        U = accumulated_(B, G, momentum)  # B ← β B + G
         if B is not None and nesterov:
-            U = G.add(B, alpha=momentum)
+            U = G.add(B, alpha=momentum)  # U = G + β B
+        # W ← W − α 0.2 √max(n, m) O(U)
         descend_(W, orthogonalized(U, ns_steps).mul_(RMS_OF_ADAM * math.sqrt(max(W.shape[-2:]))), lr)
 
 
@@ -148,7 +157,7 @@ class Muon(Descent):
         super().__init__(params, {"lr": lr, **of_matrices, "betas": betas, "eps": eps})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Adds a group, in two parts, after checking its options."""
+        """Add a group, in two parts, after checking its options."""
         ns_steps = param_group.get("ns_steps", self.defaults["ns_steps"])
         if not ns_steps >= 1:
             raise ValueError(f"ns_steps must be >= 1, got {ns_steps}")
@@ -160,15 +169,9 @@ class Muon(Descent):
     def _descend(self) -> None:
         for group in self.param_groups:
             if group["rule"] == "muon":
-                self._descend_matrices(group)
+                self._with_momentum(muon_, group, nesterov=group["nesterov"], ns_steps=group["ns_steps"])
             else:
                 self._descend_others(group)
-
-    def _descend_matrices(self, group: dict[str, Any]) -> None:
-        params = with_gradient(group)
-        buffers = self._momentum_buffers(params, group["momentum"])
-        options = {name: group[name] for name in ("momentum", "nesterov", "ns_steps")}
-        muon_(params, gradients(params), buffers, group["lr"], **options)
 
     def _descend_others(self, group: dict[str, Any]) -> None:
         params, (beta1, beta2) = with_gradient(group), group["betas"]
@@ -190,7 +193,7 @@ class Muon(Descent):
         )
 
     def _step_counts(self, params: list[Tensor], *, on_device: bool) -> list[Tensor]:
-        """The number of steps that each parameter has made, as torch's Adam keeps it."""
+        """Return how many steps each parameter has made, as torch's Adam keeps it."""
         for p in params:
             if "step" not in self.state[p]:
                 self.state[p]["step"] = torch.zeros((), device=p.device if on_device else "cpu")

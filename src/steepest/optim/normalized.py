@@ -23,8 +23,8 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from steepest.optim._common import Descent, descend_, gradients, with_gradient
-from steepest.optim.norms import l2_direction, l2_norm, per_run
+from steepest.optim._common import Descent, accumulated_, descend_
+from steepest.optim.norms import l2_direction, l2_norm
 
 
 def normalized_gd_(
@@ -37,7 +37,7 @@ def normalized_gd_(
     norm: Tensor | None = None,
     run_axis: bool = False,
 ) -> None:
-    """One step in place: d = g / ‖g‖₂, b ← β b + d, w ← w − α b.
+    """Take one step in place: d = g / ‖g‖₂, b ← β b + d, w ← w − α b.
 
     Args:
         params: w, changed in place; with `run_axis`, shapes (R, ...).
@@ -57,8 +57,8 @@ def normalized_gd_(
     """
     norm = l2_norm(grads, run_axis=run_axis) if norm is None else norm
     for w, g, b in zip(params, grads, buffers, strict=True):
-        (d,) = l2_direction([g], norm=norm, run_axis=run_axis)
-        descend_(w, d if b is None else b.mul_(per_run(momentum, b)).add_(d), lr)
+        (d,) = l2_direction([g], norm=norm, run_axis=run_axis)  # d = g / ‖g‖₂
+        descend_(w, accumulated_(b, d, momentum), lr)  # b ← β b + d,  w ← w − α b
 
 
 class NormalizedGD(Descent):
@@ -89,14 +89,10 @@ class NormalizedGD(Descent):
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
     def _descend(self) -> None:
-        grads = self._all_gradients()
-        if not grads:
-            return
-        norm = l2_norm(grads, run_axis=self._has_runs())
-        for group in self.param_groups:
-            params, momentum = with_gradient(group), group["momentum"]
-            buffers = self._momentum_buffers(params, momentum)
-            normalized_gd_(params, gradients(params), buffers, group["lr"], momentum=momentum, norm=norm)
+        if grads := self._all_gradients():
+            norm = l2_norm(grads, run_axis=self._has_runs())
+            for group in self.param_groups:
+                self._with_momentum(normalized_gd_, group, norm=norm)
 
 
 NormalizedGD.stacked = NormalizedGD

@@ -16,8 +16,11 @@ where ‖g‖_* = ⟨g, D(g)⟩ is the dual norm. The norm alone decides the met
 With "length dropped", the learning rate is the length of the step in the norm; with "length kept", it is 1/L. `NORMS` has
 the table as functions. Where g is zero, so is D(g).
 
-Every function here reduces over all tensors of the list. With `run_axis=True` the leading axis of each tensor counts R
-independent runs (R copies of the model that train side by side) and the result has shape (R,): runs are never mixed.
+Norms and directions take the pieces of one vector x or g as a list of tensors of any shapes, for the spectral norm of
+matrices (n_l, m_l), and reduce over all of them: a norm is a scalar, a direction a list of tensors like the given one. With
+`run_axis=True` the leading axis of each tensor counts R independent runs (R copies of the model that train side by side);
+a norm then has shape (R,), and runs are never mixed. An empty list, and a tensor that is no matrix where matrices are
+needed, is a ValueError.
 
 Sources: S. Boyd and L. Vandenberghe (2004), *Convex Optimization*, section 9.4; for the spectral norm, J. Bernstein and
 L. Newhouse (2024), *Old optimizer, new norm: an anthology*, arXiv 2409.20325.
@@ -34,149 +37,76 @@ from torch import Tensor
 
 
 def l1_norm(tensors: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
-    """Sum of absolute entries, ‖x‖₁ = Σ_i |x_i|; dual to ℓ∞.
+    """Return the sum of absolute entries, ‖x‖₁ = Σ_i |x_i|; dual to ℓ∞.
 
-    Args:
-        tensors: the pieces of the vector x, of any shapes; with `run_axis`, shapes (R, ...).
-        run_axis: whether the leading axis of each tensor counts runs.
-
-    Returns:
-        A scalar, or shape (R,) with `run_axis`.
-
-    Raises:
-        ValueError: if `tensors` is empty.
-
-    Example:
-        >>> l1_norm([torch.tensor([3.0, -4.0]), torch.tensor([[12.0]])])
-        tensor(19.)
+    >>> l1_norm([torch.tensor([3.0, -4.0]), torch.tensor([[12.0]])])
+    tensor(19.)
     """
     return _norm(tensors, 1, run_axis)
 
 
 def l2_norm(tensors: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
-    """Euclidean length, ‖x‖₂ = (Σ_i x_i²)^½; dual to itself.
+    """Return the Euclidean length, ‖x‖₂ = (Σ_i x_i²)^½; dual to itself.
 
-    Args:
-        tensors: the pieces of the vector x, of any shapes; with `run_axis`, shapes (R, ...).
-        run_axis: whether the leading axis of each tensor counts runs.
-
-    Returns:
-        A scalar, or shape (R,) with `run_axis`.
-
-    Raises:
-        ValueError: if `tensors` is empty.
-
-    Example:
-        >>> l2_norm([torch.tensor([3.0, -4.0]), torch.tensor([[12.0]])])
-        tensor(13.)
-        >>> l2_norm([torch.tensor([[3.0, -4.0], [0.0, 1.0]])], run_axis=True)
-        tensor([5., 1.])
+    >>> l2_norm([torch.tensor([3.0, -4.0]), torch.tensor([[12.0]])])
+    tensor(13.)
+    >>> l2_norm([torch.tensor([[3.0, -4.0], [0.0, 1.0]])], run_axis=True)
+    tensor([5., 1.])
     """
     return _norm(tensors, 2, run_axis)
 
 
 def linf_norm(tensors: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
-    """Largest absolute entry, ‖x‖∞ = max_i |x_i|; dual to ℓ1.
+    """Return the largest absolute entry, ‖x‖∞ = max_i |x_i|; dual to ℓ1.
 
-    Args:
-        tensors: the pieces of the vector x, of any shapes; with `run_axis`, shapes (R, ...).
-        run_axis: whether the leading axis of each tensor counts runs.
-
-    Returns:
-        A scalar, or shape (R,) with `run_axis`.
-
-    Raises:
-        ValueError: if `tensors` is empty.
-
-    Example:
-        >>> linf_norm([torch.tensor([3.0, -4.0]), torch.tensor([[12.0]])])
-        tensor(12.)
+    >>> linf_norm([torch.tensor([3.0, -4.0]), torch.tensor([[12.0]])])
+    tensor(12.)
     """
     return _norm(tensors, math.inf, run_axis)
 
 
 def spectral_norm(matrices: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
-    """Largest singular value over all matrices, max_l σ_1(X_l); dual to the nuclear norm.
+    """Return the largest singular value over all matrices, max_l σ_1(X_l); dual to the nuclear norm.
 
-    Args:
-        matrices: X_l, shapes (n_l, m_l); with `run_axis`, shapes (R, n_l, m_l).
-        run_axis: whether the leading axis of each tensor counts runs.
-
-    Returns:
-        A scalar, or shape (R,) with `run_axis`.
-
-    Raises:
-        ValueError: if `matrices` is empty, or one of them is no matrix.
-
-    Example:
-        >>> spectral_norm([torch.diag(torch.tensor([3.0, 1.0])), torch.tensor([[0.0, 2.0]])])
-        tensor(3.)
+    >>> spectral_norm([torch.diag(torch.tensor([3.0, 1.0])), torch.tensor([[0.0, 2.0]])])
+    tensor(3.)
     """
     return linf_norm(_singular_values(matrices, run_axis), run_axis=run_axis)
 
 
 def nuclear_norm(matrices: Sequence[Tensor], *, run_axis: bool = False) -> Tensor:
-    """Sum of all singular values of all matrices, Σ_l Σ_i σ_i(X_l); dual to the spectral norm.
+    """Return the sum of all singular values of all matrices, Σ_l Σ_i σ_i(X_l); dual to the spectral norm.
 
-    Args:
-        matrices: X_l, shapes (n_l, m_l); with `run_axis`, shapes (R, n_l, m_l).
-        run_axis: whether the leading axis of each tensor counts runs.
-
-    Returns:
-        A scalar, or shape (R,) with `run_axis`.
-
-    Raises:
-        ValueError: if `matrices` is empty, or one of them is no matrix.
-
-    Example:
-        >>> nuclear_norm([torch.diag(torch.tensor([3.0, 1.0])), torch.tensor([[0.0, 2.0]])])
-        tensor(6.)
+    >>> nuclear_norm([torch.diag(torch.tensor([3.0, 1.0])), torch.tensor([[0.0, 2.0]])])
+    tensor(6.)
     """
     return l1_norm(_singular_values(matrices, run_axis), run_axis=run_axis)
 
 
 def l1_direction(grads: Sequence[Tensor], *, run_axis: bool = False) -> list[Tensor]:
-    """Steepest direction in ℓ1: sign(g_i) at the largest |g_i|, the first of several, and 0 elsewhere.
+    """Return the steepest direction in ℓ1: sign(g_i) at the largest |g_i|, the first of several, and 0 elsewhere.
 
-    Args:
-        grads: the pieces of g, of any shapes; with `run_axis`, shapes (R, ...).
-        run_axis: whether the leading axis of each tensor counts runs.
-
-    Returns:
-        D(g) in pieces like `grads`.
-
-    Raises:
-        ValueError: if `grads` is empty.
-
-    Example:
-        >>> l1_direction([torch.tensor([3.0, -4.0]), torch.tensor([1.0])])
-        [tensor([ 0., -1.]), tensor([0.])]
+    >>> l1_direction([torch.tensor([3.0, -4.0]), torch.tensor([1.0])])
+    [tensor([ 0., -1.]), tensor([0.])]
     """
     rows = _rows(grads, run_axis)
     g = torch.cat(rows, dim=1)
-    largest = g.abs().argmax(dim=1, keepdim=True)
+    largest = g.abs().argmax(dim=1, keepdim=True)  # the first i with the largest |g_i|
     direction = torch.zeros_like(g).scatter_(1, largest, g.gather(1, largest).sign())
     pieces = torch.split(direction, [row.shape[1] for row in rows], dim=1)
     return [piece.reshape(grad.shape) for piece, grad in zip(pieces, grads, strict=True)]
 
 
 def l2_direction(grads: Sequence[Tensor], *, norm: Tensor | None = None, run_axis: bool = False) -> list[Tensor]:
-    """Steepest direction in ℓ2: g / ‖g‖₂.
+    """Return the steepest direction in ℓ2: g / ‖g‖₂.
 
     Args:
-        grads: the pieces of g, of any shapes; with `run_axis`, shapes (R, ...).
+        grads: the pieces of g.
         norm: ‖g‖₂ of the whole vector, where `grads` is only a part of it; a scalar, or shape (R,) with `run_axis`.
         run_axis: whether the leading axis of each tensor counts runs.
 
-    Returns:
-        D(g) in pieces like `grads`.
-
-    Raises:
-        ValueError: if `grads` is empty and no norm is given.
-
-    Example:
-        >>> l2_direction([torch.tensor([3.0, -4.0]), torch.tensor([0.0])])
-        [tensor([ 0.6000, -0.8000]), tensor([0.])]
+    >>> l2_direction([torch.tensor([3.0, -4.0]), torch.tensor([0.0])])
+    [tensor([ 0.6000, -0.8000]), tensor([0.])]
     """
     norm = l2_norm(grads, run_axis=run_axis) if norm is None else norm
     length = torch.where(norm > 0, norm, 1.0)
@@ -184,41 +114,22 @@ def l2_direction(grads: Sequence[Tensor], *, norm: Tensor | None = None, run_axi
 
 
 def linf_direction(grads: Sequence[Tensor], *, run_axis: bool = False) -> list[Tensor]:  # noqa: ARG001 - as its siblings
-    """Steepest direction in ℓ∞: sign(g), with sign(0) = 0.
+    """Return the steepest direction in ℓ∞: sign(g), with sign(0) = 0.
 
-    Args:
-        grads: the pieces of g, of any shapes.
-        run_axis: whether the leading axis of each tensor counts runs; makes no difference here.
-
-    Returns:
-        D(g) in pieces like `grads`.
-
-    Example:
-        >>> linf_direction([torch.tensor([3.0, -4.0]), torch.tensor([0.0])])
-        [tensor([ 1., -1.]), tensor([0.])]
+    >>> linf_direction([torch.tensor([3.0, -4.0]), torch.tensor([0.0])])
+    [tensor([ 1., -1.]), tensor([0.])]
     """
     return [g.sign() for g in grads]
 
 
 def spectral_direction(grads: Sequence[Tensor], *, run_axis: bool = False) -> list[Tensor]:
-    """Steepest direction in the spectral norm: U Vᵀ of each matrix g = U Σ Vᵀ, by an exact decomposition.
+    """Return the steepest direction in the spectral norm: U Vᵀ of each matrix g = U Σ Vᵀ, by an exact decomposition.
 
     Singular vectors of vanishing σ_i are left out. Muon approximates the same by a few matrix products.
 
-    Args:
-        grads: matrices, shapes (n_l, m_l); with `run_axis`, shapes (R, n_l, m_l).
-        run_axis: whether the leading axis of each tensor counts runs.
-
-    Returns:
-        D(g), one matrix for each of `grads`.
-
-    Raises:
-        ValueError: if one of `grads` is no matrix.
-
-    Example:
-        >>> spectral_direction([torch.tensor([[0.0, -5.0], [2.0, 0.0]])])
-        [tensor([[ 0., -1.],
-                [ 1., 0.]])]
+    >>> spectral_direction([torch.tensor([[0.0, -5.0], [2.0, 0.0]])])
+    [tensor([[ 0., -1.],
+            [ 1., 0.]])]
     """
     return [_polar_factor(g) for g in _matrices(grads, run_axis)]
 
@@ -244,7 +155,7 @@ def per_run(value: Tensor, like: Tensor) -> Tensor: ...
 @overload
 def per_run(value: float | Tensor, like: Tensor) -> float | Tensor: ...
 def per_run(value: float | Tensor, like: Tensor) -> float | Tensor:
-    """Gives one number per run the shape and the dtype that broadcast against a tensor of R runs.
+    """Return one number per run in the shape and dtype that broadcast against a tensor of R runs.
 
     Args:
         value: a number or a scalar tensor (the same for all runs), or shape (R,).
@@ -266,9 +177,9 @@ def per_run(value: float | Tensor, like: Tensor) -> float | Tensor:
 
 
 def _norm(tensors: Sequence[Tensor], order: float, run_axis: bool) -> Tensor:
-    """ℓp norm of the concatenation, as the ℓp norm of the pieces' ℓp norms.
+    """Return the ℓp norm of the concatenation, as the ℓp norm of the pieces' ℓp norms.
 
-    Always reduces along rows: on one thread that gives a run the same bits alone and beside others, along columns not.
+    It always reduces along rows: on one thread a run then has the same bits alone and beside others; along columns not.
     """
     rows = _rows(tensors, run_axis)
     pieces = torch.stack([torch.linalg.vector_norm(row, order, dim=1) for row in rows], dim=1)  # (R, tensors)
@@ -277,14 +188,14 @@ def _norm(tensors: Sequence[Tensor], order: float, run_axis: bool) -> Tensor:
 
 
 def _rows(tensors: Sequence[Tensor], run_axis: bool) -> list[Tensor]:
-    """The pieces of one vector as rows, shapes (R, n_i); R = 1 without a run axis."""
+    """Return the pieces of one vector as rows, shapes (R, n_i); R = 1 without a run axis."""
     if not tensors:
         raise ValueError("the norm of an empty list of tensors is undefined; pass at least one tensor")
     return [t.reshape(t.shape[0], t[0].numel()) if run_axis else t.reshape(1, -1) for t in tensors]
 
 
 def _matrices(tensors: Sequence[Tensor], run_axis: bool) -> Sequence[Tensor]:
-    """The tensors, all of which are matrices."""
+    """Return the tensors, all of which are matrices."""
     for t in tensors:
         if t.dim() != 2 + run_axis:
             raise ValueError(
@@ -298,7 +209,7 @@ def _singular_values(matrices: Sequence[Tensor], run_axis: bool) -> list[Tensor]
 
 
 def _polar_factor(x: Tensor) -> Tensor:
-    """U Vᵀ of x = U Σ Vᵀ, shape (..., n, m), without the singular vectors of σ_i ≤ max(n, m) · machine epsilon · σ_1."""
+    """Return U Vᵀ of x = U Σ Vᵀ, shape (..., n, m), without the singular vectors of σ_i ≤ max(n, m) · machine epsilon · σ_1."""
     U, sigma, Vh = torch.linalg.svd(x, full_matrices=False)
     floor = max(x.shape[-2:]) * torch.finfo(x.dtype).eps * sigma[..., :1]
     factor: Tensor = (U * (sigma > floor).to(x.dtype)[..., None, :]) @ Vh

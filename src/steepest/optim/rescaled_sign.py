@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from steepest.optim._common import Descent, descend_, gradients, with_gradient
+from steepest.optim._common import Descent, accumulated_, descend_
 from steepest.optim.norms import l1_norm, per_run
 
 
@@ -36,7 +36,7 @@ def rescaled_sign_descent_(
     norm: Tensor | None = None,
     run_axis: bool = False,
 ) -> None:
-    """One step in place: d = ‖g‖₁ sign(g), b ← β b + d, w ← w − α b.
+    """Take one step in place: d = ‖g‖₁ sign(g), b ← β b + d, w ← w − α b.
 
     Args:
         params: w, changed in place; with `run_axis`, shapes (R, ...).
@@ -56,8 +56,8 @@ def rescaled_sign_descent_(
     """
     norm = l1_norm(grads, run_axis=run_axis) if norm is None else norm
     for w, g, b in zip(params, grads, buffers, strict=True):
-        d = g.sign().mul_(per_run(norm, g))
-        descend_(w, d if b is None else b.mul_(per_run(momentum, b)).add_(d), lr)
+        d = g.sign().mul_(per_run(norm, g))  # d = ‖g‖₁ sign(g)
+        descend_(w, accumulated_(b, d, momentum), lr)  # b ← β b + d,  w ← w − α b
 
 
 class RescaledSignDescent(Descent):
@@ -88,14 +88,10 @@ class RescaledSignDescent(Descent):
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
     def _descend(self) -> None:
-        grads = self._all_gradients()
-        if not grads:
-            return
-        norm = l1_norm(grads, run_axis=self._has_runs())
-        for group in self.param_groups:
-            params, momentum = with_gradient(group), group["momentum"]
-            buffers = self._momentum_buffers(params, momentum)
-            rescaled_sign_descent_(params, gradients(params), buffers, group["lr"], momentum=momentum, norm=norm)
+        if grads := self._all_gradients():
+            norm = l1_norm(grads, run_axis=self._has_runs())
+            for group in self.param_groups:
+                self._with_momentum(rescaled_sign_descent_, group, norm=norm)
 
 
 RescaledSignDescent.stacked = RescaledSignDescent

@@ -24,8 +24,7 @@ from typing import Any, Literal
 from torch import Tensor
 from torch.optim.optimizer import ParamsT
 
-from steepest.optim._common import Descent, average_, descend_, gradients, with_gradient
-from steepest.optim.norms import per_run
+from steepest.optim._common import Descent, accumulated_, average_, descend_
 
 Order = Literal["sign-first", "signum"]
 
@@ -39,7 +38,7 @@ def sign_descent_(
     momentum: float | Tensor = 0.0,
     order: Order = "sign-first",
 ) -> None:
-    """One step in place: b ← β b + sign(g), w ← w − α b; or m ← β m + (1 − β) g, w ← w − α sign(m).
+    """Take one step in place: b ← β b + sign(g), w ← w − α b; or m ← β m + (1 − β) g, w ← w − α sign(m).
 
     Args:
         params: w, changed in place; the leading axis may count R runs.
@@ -58,12 +57,10 @@ def sign_descent_(
         tensor([-0.2500,  0.2500,  0.0000])
     """
     for w, g, b in zip(params, grads, buffers, strict=True):
-        if b is None:
-            descend_(w, g.sign(), lr)
-        elif order == "sign-first":
-            descend_(w, b.mul_(per_run(momentum, b)).add_(g.sign()), lr)
+        if b is None or order == "sign-first":
+            descend_(w, accumulated_(b, g.sign(), momentum), lr)  # b ← β b + sign(g),  w ← w − α b
         else:
-            descend_(w, average_(b, g, momentum).sign(), lr)
+            descend_(w, average_(b, g, momentum).sign(), lr)  # m ← β m + (1 − β) g,  w ← w − α sign(m)
 
 
 class SignDescent(Descent):
@@ -94,7 +91,7 @@ class SignDescent(Descent):
         super().__init__(params, {"lr": lr, "momentum": momentum, "order": order})
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Adds a group after checking its options."""
+        """Add a group after checking its options."""
         order = param_group.get("order", self.defaults["order"])
         if order not in ("sign-first", "signum"):
             raise ValueError(f"order must be 'sign-first' or 'signum', got {order!r}")
@@ -102,9 +99,7 @@ class SignDescent(Descent):
 
     def _descend(self) -> None:
         for group in self.param_groups:
-            params, momentum = with_gradient(group), group["momentum"]
-            buffers = self._momentum_buffers(params, momentum)
-            sign_descent_(params, gradients(params), buffers, group["lr"], momentum=momentum, order=group["order"])
+            self._with_momentum(sign_descent_, group, order=group["order"])
 
 
 SignDescent.stacked = SignDescent

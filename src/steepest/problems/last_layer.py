@@ -15,7 +15,7 @@ from torch import Tensor
 from steepest.data.corpus import Corpus
 from steepest.data.tokens import Vocabulary, tokenize
 from steepest.errors import DataError
-from steepest.models.transformer import EMBEDDING_STD, frozen_features
+from steepest.models.frozen_attention import EMBEDDING_STD, frozen_features
 from steepest.problems.base import Problem, Task, Work
 from steepest.problems.softmax_regression import affine_task
 

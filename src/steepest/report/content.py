@@ -1,8 +1,7 @@
-"""What the page says of one figure and of the runs behind it, as plain records for the template."""
+"""What the page of a paper shows of one figure and of the runs behind it, as records for the template."""
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
 import re
@@ -17,6 +16,7 @@ from steepest.claims.verdict import Verdict
 from steepest.data.corpus import Corpus
 from steepest.data.images import ImageSet
 from steepest.report.plots import Gauge, gauge, learning_rate_plot
+from steepest.report.shell import data_uri
 from steepest.report.steps import group_steps, steps_plot
 from steepest.runs.results import SweepResults
 from steepest.runs.spec import Spec
@@ -53,7 +53,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Budget:
+class TuningCost:
     """What tuning one method cost.
 
     Attributes:
@@ -131,11 +131,8 @@ class Chapter:
     def steps(self) -> dict[str, Any] | None:
         """Return the stepped view of the figure, or of the first of its sweeps with frequency groups; None without."""
         if self.figure.steps is not None:
-            return (
-                steps_plot(self.figure.steps(self._results), "class decile, 1 = most frequent")
-                if self.complete
-                else None
-            )
+            rows = self.figure.steps(self._results) if self.complete else None
+            return None if rows is None else steps_plot(rows, "class decile, 1 = most frequent")
         tables = (group_steps(results) for results in self.sweeps.values())
         return next((steps_plot(table) for table in tables if table is not None), None)
 
@@ -148,7 +145,7 @@ class Chapter:
 
     def _calculated(self, name: str) -> list[dict[str, Any]]:
         items = self._results.plans[name].progress(lookup(self._results.store)).explored
-        found = [(item, run) for item in items if (run := self._results.store.get(item.id))]
+        stored = [(item, run) for item in items if (run := self._results.store.get(item.id))]
         return [
             {
                 "method": run.spec["kind"].rpartition(".")[2],
@@ -159,19 +156,19 @@ class Chapter:
                 "seconds": run.seconds,
                 "run": run.id,
             }
-            for item, run in found
+            for item, run in stored
         ]
 
     @property
     def complete(self) -> bool:
-        """Tell whether none of its runs is missing."""
+        """Return whether none of its runs is missing."""
         return self._results.complete
 
     @property
-    def budgets(self) -> list[Budget]:
+    def budgets(self) -> list[TuningCost]:
         """Return what each method of each sweep cost."""
         return [
-            _budget(name, method.label, grid, self.sweeps[name], self._swept[name])
+            _tuning_cost(name, method.label, grid, self.sweeps[name], self._swept[name])
             for name, results in self.sweeps.items()
             for method, grid in results.sweep.optimizers.items()
         ]
@@ -185,18 +182,18 @@ class Chapter:
     @property
     def environments(self) -> dict[str, dict[str, Any]]:
         """Return the environment of every run by its id."""
-        found = [self._results.store.get(row["run"]) for row in self.runs]
-        return {run.id: run.environment for run in found if run}
+        stored = (self._results.store.get(row["run"]) for row in self.runs)
+        return {run.id: run.environment for run in stored if run}
 
 
 def environments(chapters: Iterable[Chapter]) -> list[tuple[dict[str, Any], int, str, str]]:
-    """Return the distinct environments: facts, number of runs, time of the first and of the last of them."""
+    """Return the distinct environments, each with the number of its runs, and the time of the first and of the last."""
     by_run = {run: environment for chapter in chapters for run, environment in chapter.environments.items()}
     times: dict[str, list[str]] = {}
     for environment in by_run.values():
-        facts = {name: value for name, value in environment.items() if name != "time"}
-        times.setdefault(json.dumps(facts, sort_keys=True), []).append(environment["time"])
-    return [(json.loads(facts), len(found), min(found), max(found)) for facts, found in times.items()]
+        machine = {name: value for name, value in environment.items() if name != "time"}
+        times.setdefault(json.dumps(machine, sort_keys=True), []).append(environment["time"])
+    return [(json.loads(machine), len(ended), min(ended), max(ended)) for machine, ended in times.items()]
 
 
 def sources(chapters: Iterable[Chapter]) -> list[Source]:
@@ -220,12 +217,14 @@ def _objective(sweep: Sweep) -> str:
     return "final training loss" if sweep.weighting == "none" else f"final objective ({sweep.weighting})"
 
 
-def _budget(plan: str, label: str, grid: Grid, results: SweepResults, swept: Sequence[Mapping[str, Any]]) -> Budget:
+def _tuning_cost(
+    plan: str, label: str, grid: Grid, results: SweepResults, swept: Sequence[Mapping[str, Any]]
+) -> TuningCost:
     rows = [row for row in swept if row["method"] == label]
     search = results.searches[label]
     rates = sorted({row["lr"] for row in rows})
     declared = tuple(learning_rate(exponent) for exponent in grid.exponents)
-    return Budget(
+    return TuningCost(
         plan=plan,
         method=label,
         declared=declared,
@@ -241,14 +240,10 @@ def _budget(plan: str, label: str, grid: Grid, results: SweepResults, swept: Seq
 def _picture(name: str, path: Path) -> Picture:
     svg = path.read_bytes()
     csv = gzip.compress(path.with_suffix(".csv").read_bytes(), mtime=0)
-    return Picture(name, _data_uri("image/svg+xml", svg), _data_uri("application/gzip", csv), _points_wide(svg) > 360)
+    return Picture(name, data_uri("image/svg+xml", svg), data_uri("application/gzip", csv), _points_wide(svg) > 360)
 
 
 def _points_wide(svg: bytes) -> float:
     """Return the width that an SVG states, in points."""
-    found = re.search(rb'<svg[^>]*\swidth="([\d.]+)pt"', svg)
-    return float(found[1]) if found else 0.0
-
-
-def _data_uri(media_type: str, data: bytes) -> str:
-    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
+    width = re.search(rb'<svg[^>]*\swidth="([\d.]+)pt"', svg)
+    return float(width[1]) if width else 0.0

@@ -1,36 +1,26 @@
-"""The page itself: what goes into the template, and the policy under which a browser opens it."""
+"""The page of a paper: what goes into its template."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from steepest.claims.paper import Paper, Settings
 from steepest.claims.verdict import State, Verdict
 from steepest.data.artefacts import cache_folder
 from steepest.files import write_atomically
+from steepest.glossary import symbols_in
 from steepest.report.content import Chapter, environments, sources
 from steepest.report.readme import as_html
+from steepest.report.shell import render
 from steepest.runs.store import Store
-
-MARKS: Mapping[str, str] = {
-    "supported": "✓",
-    "contradicted": "✗",
-    "undecided": "?",
-    "not run": "·",
-    "out of reach": "∞",
-}
 
 
 def write_report(
@@ -69,46 +59,23 @@ def _of(figure: str, ledger: Sequence[Verdict]) -> list[Verdict]:
 
 
 def _render(paper: Paper, ledger: Sequence[Verdict], chapters: Sequence[Chapter], scale: str) -> str:
-    loader = PackageLoader("steepest.report", ".")
-    jinja = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    jinja.filters |= {"number": number, "as_html": as_html}
-    style, script = (loader.get_source(jinja, name)[0] for name in ("style.css", "page.js"))
-    scripts = [_vega(), script] if any(chapter.plots for chapter in chapters) else [script]
-    return jinja.get_template("template.html.j2").render(
+    script = files("steepest.report").joinpath("page.js").read_text(encoding="utf-8")
+    states = Counter(row.verdict for row in ledger)
+    return render(
+        "steepest.report",
+        "page.html.j2",
+        command="steepest report",
+        scripts=[_vega(), script] if any(chapter.plots for chapter in chapters) else [script],
         paper=paper,
+        readme=as_html(paper.readme),
         scale=scale,
-        marks=MARKS,
-        counts={state: Counter(row.verdict for row in ledger)[state] for state in get_args(State)},
+        has_symbols=bool(symbols_in(" ".join(row.says for row in ledger))),
+        counts={state: states[state] for state in get_args(State)},
         chapters=chapters,
         environments=environments(chapters),
         sources=sources(chapters),
         commands=_commands(paper, chapters, scale),
-        policy=_policy(style, scripts),
-        style=Markup(style),
-        scripts=[Markup(script) for script in scripts],
     )
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """Return a number for the page, a dash where there is none.
-
-    >>> number(0.123456), number(1e-5), number(None)
-    ('0.123', '1e-05', '–')
-    """
-    return "–" if value is None else f"{value:.{digits}g}"
-
-
-def _policy(style: str, scripts: Iterable[str]) -> str:
-    """Return a content security policy: no network, no script or style but ours, named by their hashes."""
-    allowed = " ".join(f"'{_hash(script)}'" for script in scripts)
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src '{_hash(style)}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _vega() -> str:

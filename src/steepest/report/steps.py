@@ -1,7 +1,7 @@
 """The stepped view of the page: loss by frequency group as training goes on, one line per method, moved by a slider.
 
-Gradient descent learns the frequent classes first, sign descent and Adam all of them together; that is a movement, and a
-still picture shows it badly.
+Gradient descent learns the frequent classes first, sign descent and Adam all of them together: a slider shows that better
+than one picture.
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ def steps_plot(table: pa.Table, axis: str = "frequency group, 1 = most frequent"
 
 
 def _encoding(points: Sequence[Mapping[str, Any]], methods: Sequence[str], axis: str) -> dict[str, Any]:
-    styles = [line_style(method) for method in methods]
-    dashes = [[1, 0] if style["linestyle"] == "-" else [5, 4] for style in styles]
+    looks = [line_style(method) for method in methods]
+    dashes = [[1, 0] if look["linestyle"] == "-" else [5, 4] for look in looks]
     start = max(point["y"] for point in points if point["f"] == 0)
     y = {"type": "quantitative", "title": "loss", "scale": {"domain": [0, 1.15 * start], "clamp": True}}
     by_method = {"field": "m", "type": "nominal"}
@@ -97,7 +97,7 @@ def _encoding(points: Sequence[Mapping[str, Any]], methods: Sequence[str], axis:
         "x": {"field": "g", "type": "ordinal", "title": axis, "axis": {"labelAngle": 0}, "scale": {"domain": groups}},
         "y": {"field": "y", **y},
         "color": by_method
-        | {"scale": {"domain": list(methods), "range": [style["color"] for style in styles]}, "legend": legend},
+        | {"scale": {"domain": list(methods), "range": [look["color"] for look in looks]}, "legend": legend},
         "strokeDash": by_method | {"scale": {"domain": list(methods), "range": dashes}},
         "tooltip": [{"field": field, "title": title} for field, title in titles.items()],
     }

@@ -61,15 +61,15 @@ def gd_relative_error(pi: Floats, t: float, weight: Floats | None = None) -> flo
     0.125
     """
     w = pi if weight is None else weight
-    with np.errstate(divide="ignore", invalid="ignore"):
-        kept = np.exp(2 * t * np.log1p(-pi / pi[0])) if t else np.ones_like(pi)
+    with np.errstate(divide="ignore", invalid="ignore"):  # log 0 at k = 1, whose coordinate is solved in one step
+        kept = np.exp(2 * t * np.log1p(-pi / pi[0])) if t else np.ones_like(pi)  # (1 − π_k/π_1)^{2t}
     return float(w @ kept / w.sum())
 
 
 def sign_relative_error(delta: Floats, T: float, weight: Floats | None = None) -> SignStep:
     """Return r(T) = Σ_k w_k δ_k(T)² / Σ_k w_k δ_k² of sign descent with its best constant step for T updates.
 
-    Among steps that leave the n largest coordinates on their way, r is a parabola in h with the minimum
+    Among steps that do not bring the n largest coordinates to their solution, r is a parabola in h with the minimum
 
         h = Σ_{k≤n} w_k δ_k / (Σ_{k≤n} w_k + Σ_{k>n} w_k/(4T²)),   moved into [δ_{n+1}, δ_n];
 
@@ -85,11 +85,15 @@ def sign_relative_error(delta: Floats, T: float, weight: Floats | None = None) -
     (0.00792, 0.9901)
     """
     w = np.ones_like(delta) if weight is None else weight
+    # for n = 0 … d: Σ_{k≤n} w_k, Σ_{k≤n} w_k δ_k, Σ_{k≤n} w_k δ_k²
     still, first, second = (np.concatenate([[0.0], np.cumsum(moment)]) for moment in (w, w * delta, w * delta**2))
-    curvature = still + (still[-1] - still) / (4.0 * T**2)
-    h = np.clip(first / curvature, np.append(delta, 0.0), np.concatenate([delta[:1], delta]))
+    curvature = still + (still[-1] - still) / (4.0 * T**2)  # of the parabola: Σ_{k≤n} w_k + Σ_{k>n} w_k/(4T²)
+    h = np.clip(first / curvature, np.append(delta, 0.0), np.concatenate([delta[:1], delta]))  # in [δ_{n+1}, δ_n]
+    # Σ_{k≤n} w_k (δ_k − h)² + Σ_{k>n} w_k h²/(4T²), multiplied out
     reach = float(h[(second - 2 * h * first + h**2 * curvature).argmin()])
-    left = np.where(delta >= reach, delta - reach, reach / (2 * T))  # anew: the parabola cancels where r is tiny
+    left = np.where(
+        delta >= reach, delta - reach, reach / (2 * T)
+    )  # δ_k(T); the sum above loses digits where r is tiny
     return SignStep(float(w @ left**2 / second[-1]), reach)
 
 
@@ -100,12 +104,12 @@ def updates_until(error: Callable[[int], float], epsilon: float, most: int = 2**
     100
     """
     high = 1
-    while error(high) > epsilon:
+    while error(high) > epsilon:  # double until it is reached
         high *= 2
         if high > most:
             return None
     low = high // 2
-    while high - low > 1:
+    while high - low > 1:  # error(low) > ε ≥ error(high): halve the interval
         middle = (low + high) // 2
         low, high = (low, middle) if error(middle) <= epsilon else (middle, high)
     return high

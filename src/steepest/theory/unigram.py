@@ -79,8 +79,9 @@ def initial_loss(p: Tensor) -> float:
 def cross_entropy_and_gradient(theta: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
     """Return f(θ) + H(p) = log Σ_k exp θ_k − p·θ, shape (R,), and s − p, shape (R, d), of R points θ, shape (R, d)."""
     largest = theta.amax(1, keepdim=True)
-    s = (theta - largest).exp_()
+    s = (theta - largest).exp_()  # exp(θ_k − max θ), which cannot overflow
     total = s.sum(1, keepdim=True)
+    # max θ + log Σ_k exp(θ_k − max θ) − p·θ, and softmax θ − p
     return (largest + total.log())[:, 0] - theta @ p, s.div_(total).sub_(p)
 
 
@@ -158,7 +159,7 @@ def updates_needed(
     method, rates = contender
     parts = [Contender(method, rates[i : i + size]) for i in range(0, len(rates), size)]
     limit = most if len(parts) == 1 else 16
-    while True:  # bad rates never end: parts of a grid that does not fit are all run up to a limit that grows
+    while True:  # bad rates never end: parts of a grid that is too large for one are run up to a limit that grows
         hits = Hits(*np.full((2, len(fractions)), np.nan))
         for part in parts:
             needed = limit if np.isnan(hits.updates).any() else int(hits.updates.max())
@@ -175,7 +176,7 @@ def _first_hits(p: Tensor, contender: Contender, fractions: Sequence[float], mos
     theta = torch.zeros(len(rates), len(p), dtype=torch.float64)
     make = contender.method.optimizer.stacked  # type: ignore[attr-defined]
     optimizer = make([theta], lr=torch.from_numpy(rates), **contender.method.options)
-    targets = entropy(p) + initial_loss(p) * np.array(fractions)
+    targets = entropy(p) + initial_loss(p) * np.array(fractions)  # cross-entropy at f = ε f(0)
     hits = Hits(*np.full((2, len(fractions)), np.nan))
     for t in range(most + 1):
         losses, theta.grad = cross_entropy_and_gradient(theta, p)

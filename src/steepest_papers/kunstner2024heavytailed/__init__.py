@@ -42,4 +42,17 @@ PAPER = Paper(
         "fig4-larger": "fig4_larger",
         "table1": "table1",
     },
+    advice={
+        "optimizer: heavy tail": ("larger-gap-momentum", "deterministic-gap", "fig1-gap", "fig5-sign-adam"),
+        "optimizer: moderate tail": ("classes-gap", "fig1-gap"),
+        "optimizer: no tail": ("fashion-gap", "fig3-uniform", "fig2-balanced"),
+        "weighting: text": ("rew-text-root", "rew-text-safer"),
+        "weighting: labels": ("rew-images-root", "rew-images-safer"),
+        "weighting: no tail": ("reweighting-inverse",),
+        "vocabulary: size": ("classes-gap",),
+        "vocabulary: byte pairs": ("tokens-exponent",),
+        "vocabulary: labels": ("zipf-gradient-time",),
+        "batch size: tail": ("deterministic-gap", "horizon-gd"),
+        "batch size: no tail": ("fashion-gap",),
+    },
 )

@@ -32,4 +32,5 @@ PAPER = Paper(
         real_text.FIGURE,
     ),
     notes=NOTES,
+    advice={"vocabulary: size": ("text-gd-slope",)},
 )

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from steepest.models.transformer import EMBEDDING_STD, PAPER_WIDTH, frozen_features, sinusoidal_positions
+from steepest.models.frozen_attention import EMBEDDING_STD, PAPER_WIDTH, frozen_features, sinusoidal_positions
 
 B, T, D, V = 3, 7, 16, 11
 

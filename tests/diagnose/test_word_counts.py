@@ -9,8 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from steepest.data.tokens import words
-from steepest.diagnose import words as module
-from steepest.diagnose.words import RULES, blocks, count_words
+from steepest.diagnose import word_counts as module
+from steepest.diagnose.word_counts import RULES, blocks, count_words
 from steepest.errors import DataError
 
 letters = st.sampled_from("abAB'’_-.,;:09 \n\t\r\x0b\x0c\x1c\x1f\x85\xa0ΣσςΑéÉ№İ\u2028\ufeff中")

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from compare.invented import comparison, invent, valley
 
-from steepest.compare.stages import ROUNDS, wider
+from steepest.compare.rate_search import ROUNDS, wider
 from steepest.runs.store import Store
 from steepest.runs.stream import lookup
 from steepest.runs.sweep import Grid

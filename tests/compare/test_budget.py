@@ -1,4 +1,4 @@
-"""What a budget buys, and that a plan is made once."""
+"""What a budget buys, and that it is computed once."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 from compare.problems import SMALL, written
 
 from steepest.compare import compare, prepared
+from steepest.compare.budget import Cost, affordable_steps, measured_cost, seconds, sizes_for
 from steepest.compare.contenders import contenders
-from steepest.compare.plan import Cost, affordable_steps, measured_cost, planned, seconds
 from steepest.compare.problem_file import ProblemFile
 from steepest.errors import UsageError
 from steepest.runs.results import NotRun
@@ -22,28 +22,28 @@ def test_all_runs_together_take_half_of_the_budget(budget, jobs):
     assert taken / jobs + 5.0 == pytest.approx(budget / 2)
 
 
-def plan(store: Store, problem: ProblemFile, names=("SGD", "Adam"), steps=None, budget=60.0, seeds=(0, 1, 2)):
-    return planned(problem, contenders(names), seeds, steps, budget, 1, store)
+def sized(store: Store, problem: ProblemFile, names=("SGD", "Adam"), steps=None, budget=60.0, seeds=(0, 1, 2)):
+    return sizes_for(problem, contenders(names), seeds, steps, budget, 1, store)
 
 
-def test_a_plan_is_kept_for_the_same_arguments_and_made_anew_for_others(tmp_path):
+def test_sizes_are_kept_for_the_same_arguments_and_computed_for_others(tmp_path):
     problem, store = ProblemFile.open(written(tmp_path)), Store(tmp_path / "store")
-    first = plan(store, problem)
-    assert plan(Store(tmp_path / "store"), problem) == first
+    first = sized(store, problem)
+    assert sized(Store(tmp_path / "store"), problem) == first
     assert len(store.read_log("compare")) == 1
     edited = ProblemFile.open(written(tmp_path / "other", SMALL + "\n# edited\n"))
     for changed in ({"budget": 90.0}, {"seeds": (0, 1, 2, 3)}, {"names": ("SGD", "Sign")}, {"problem": edited}):
-        plan(store, **({"problem": problem} | changed))
+        sized(store, **({"problem": problem} | changed))
     assert len({record["key"] for record in store.read_log("compare")}) == 5
 
 
 def test_steps_that_are_given_are_taken_whatever_the_budget(tmp_path):
     problem, store = ProblemFile.open(written(tmp_path)), Store(tmp_path / "store")
-    assert plan(store, problem, steps=77, budget=1.0).steps == 77
-    assert plan(store, problem, steps=77, budget=9.0).starts.keys() == {"SGD", "Adam"}
+    assert sized(store, problem, steps=77, budget=1.0).steps == 77
+    assert sized(store, problem, steps=77, budget=9.0).starts.keys() == {"SGD", "Adam"}
     assert len(store.read_log("compare")) == 1
     asked = ProblemFile.open(written(tmp_path / "steps", SMALL + "\nsteps = 33\n"))
-    assert prepared(asked, ("SGD",), 60.0, None, 3, 1, store).plan.steps == 33
+    assert prepared(asked, ("SGD",), 60.0, None, 3, 1, store).sizes.steps == 33
 
 
 def test_a_budget_that_buys_too_little_says_what_is_needed(tmp_path):
@@ -51,13 +51,13 @@ def test_a_budget_that_buys_too_little_says_what_is_needed(tmp_path):
     with pytest.raises(
         UsageError, match=r"--budget 1s: 20 updates for each of 2 optimizers at 7 rates and 3 seeds need about \d+s"
     ):
-        plan(store, problem, budget=1.0)
+        sized(store, problem, budget=1.0)
     assert store.read_log("compare") == []
 
 
 def test_small_data_is_not_read_more_often_than_200_times(tmp_path):
     problem, store = ProblemFile.open(written(tmp_path)), Store(tmp_path / "store")
-    assert plan(store, problem, budget=36_000.0).steps == 200 * 80 // 16
+    assert sized(store, problem, budget=36_000.0).steps == 200 * 80 // 16
 
 
 def test_an_update_costs_more_on_more_items(tmp_path):

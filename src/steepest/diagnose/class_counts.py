@@ -1,8 +1,8 @@
-"""Counts that grow while an input streams by, in bounded memory.
+"""Class counts that are added up part by part while an input is read, in bounded memory.
 
-Classes with names are kept in Arrow tables. When there are too many for memory, their counts go to a temporary folder,
-dealt to partitions by a hash of the name, and each partition is added up by itself at the end: exact, whatever the
-number of classes. Token ids are counted in one vector.
+Classes with names are kept in Arrow tables. When there are too many for memory, their counts go to files in a temporary
+folder, one for each hash of the name, and each file is added up by itself at the end: exact, whatever the number of
+classes. Token ids are counted in one vector.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ TOP = 10
 
 
 @dataclass
-class Tally:
-    """What one part of an input holds.
+class PartCounts:
+    """The counts of one part of an input.
 
     Attributes:
         counts: counts by name, or by id.
@@ -87,8 +87,8 @@ class NameCounts:
     def _spill(self, total: pa.Table) -> None:
         if not self._writers:
             self._folder = Path(self._open.enter_context(TemporaryDirectory(prefix="steepest-")))
-            paths = [str(self._folder / f"{p}.arrow") for p in range(PARTITIONS)]
-            self._writers = [pa.ipc.new_stream(path, SCHEMA) for path in paths]
+            files = [str(self._folder / f"{p}.arrow") for p in range(PARTITIONS)]
+            self._writers = [pa.ipc.new_stream(file, SCHEMA) for file in files]
         hashes = np.array([zlib.crc32(name.encode()) % PARTITIONS for name in total["name"].to_pylist()])
         for p, writer in enumerate(self._writers):
             writer.write_table(total.filter(pa.array(hashes == p)))

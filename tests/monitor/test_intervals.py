@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from steepest.monitor import FrequencyMonitor
-from steepest.monitor.evidence import Sample, since, welch
+from steepest.monitor.intervals import Sample, since, welch
 
 
 def sample(x: np.ndarray) -> Sample:

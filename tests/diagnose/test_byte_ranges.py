@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steepest.diagnose.spans import spans
+from steepest.diagnose.byte_ranges import byte_ranges
 from steepest.errors import DataError
 
 TEXT = "".join(f"line {i} of a text\n" for i in range(400)).encode()
@@ -25,12 +25,12 @@ def compressed(data: bytes, kind: str) -> bytes:
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from([b"a", b"bb", b"\n", b" ", b"\xc3\xa9"])), st.integers(3, 20))
-def test_spans_join_to_the_file_and_end_at_blanks(tmp_path_factory, pieces, size):
+def test_ranges_join_to_the_file_and_end_at_blanks(tmp_path_factory, pieces, size):
     data = b"".join(pieces)
-    path = tmp_path_factory.mktemp("spans") / "x.txt"
+    path = tmp_path_factory.mktemp("ranges") / "x.txt"
     path.write_bytes(data)
     try:
-        found = [span.read() for span in spans(path, b" \n", size)]
+        found = [part.read() for part in byte_ranges(path, b" \n", size)]
     except DataError as error:
         assert "no end of a record" in str(error)  # noqa: PT017 - a stretch without blanks may be too long
         return
@@ -42,7 +42,7 @@ def test_spans_join_to_the_file_and_end_at_blanks(tmp_path_factory, pieces, size
 def test_compressed_files_in_several_members(tmp_path, suffix, kind):
     path = tmp_path / f"x.txt{suffix}"
     path.write_bytes(compressed(TEXT[:1000], kind) + compressed(TEXT[1000:], kind))
-    found = [span.read() for span in spans(path, b"\n", 500)]
+    found = [part.read() for part in byte_ranges(path, b"\n", 500)]
     assert b"".join(found) == TEXT
     assert len(found) > 5
     assert all(part.endswith(b"\n") for part in found)
@@ -54,7 +54,7 @@ def test_cut_off_files_are_refused(tmp_path, suffix, kind, cut):
     path = tmp_path / f"x.txt{suffix}"
     path.write_bytes(compressed(TEXT, kind)[:cut])
     with pytest.raises(DataError, match=rf"x.txt{suffix} is cut off or damaged: .*; make or fetch it again"):
-        list(spans(path, b"\n"))
+        list(byte_ranges(path, b"\n"))
 
 
 def test_damaged_and_misnamed_gzip_is_refused(tmp_path):
@@ -63,14 +63,14 @@ def test_damaged_and_misnamed_gzip_is_refused(tmp_path):
     for content in (bytes(data), b"plain text under a wrong name"):
         (tmp_path / "x.gz").write_bytes(content)
         with pytest.raises(DataError, match="is cut off or damaged"):
-            list(spans(tmp_path / "x.gz", b"\n"))
+            list(byte_ranges(tmp_path / "x.gz", b"\n"))
 
 
 @pytest.mark.parametrize("name", ["x.txt", "x.txt.gz"])
 def test_a_byte_order_mark_is_no_text(tmp_path, name):
     data = "\ufeffone two\n".encode()
     (tmp_path / name).write_bytes(compressed(data, "gzip") if name.endswith(".gz") else data)
-    assert [span.read() for span in spans(tmp_path / name, b"\n")] == [b"one two\n"]
+    assert [part.read() for part in byte_ranges(tmp_path / name, b"\n")] == [b"one two\n"]
 
 
 @pytest.mark.parametrize("name", ["x.txt", "x.txt.gz"])
@@ -78,9 +78,9 @@ def test_a_record_that_never_ends_is_refused(tmp_path, name):
     data = b"x" * 200_000
     (tmp_path / name).write_bytes(compressed(data, "gzip") if name.endswith(".gz") else data)
     with pytest.raises(DataError, match="no end of a record in"):
-        list(spans(tmp_path / name, b"\n", 1000))
+        list(byte_ranges(tmp_path / name, b"\n", 1000))
 
 
 def test_a_file_that_is_missing(tmp_path):
     with pytest.raises((DataError, OSError), match="No such file"):
-        list(spans(Path(tmp_path / "x.txt.gz"), b"\n"))
+        list(byte_ranges(Path(tmp_path / "x.txt.gz"), b"\n"))

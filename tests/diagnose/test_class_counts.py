@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from steepest.diagnose.class_counts import IdCounts, NameCounts, id_counts, named
 from steepest.diagnose.spectrum import Spectrum
-from steepest.diagnose.tally import IdCounts, NameCounts, id_counts, named
 from steepest.errors import DataError
 
 tables = st.lists(st.dictionaries(st.text(max_size=3), st.integers(1, 9), max_size=20), max_size=12)

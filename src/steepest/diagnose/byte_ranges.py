@@ -1,4 +1,4 @@
-"""Bytes of files in spans that end where a record does; compressed files are read as a stream."""
+"""Files cut into byte ranges that end where a record does; compressed files are read as a stream."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import pyarrow as pa
 
 from steepest.errors import DataError
 
-SPAN = 2**24  # bytes of a part; what one process holds at a time
+RANGE_BYTES = 2**24  # what one process holds at a time
 PEEK = 2**16
 COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
-class Span:
+class ByteRange:
     """Bytes start … stop of a file, or the bytes themselves where they come from a stream.
 
     Attributes:
@@ -56,16 +56,16 @@ def open_file(path: Path) -> BinaryIO:
         raise DataError(f"{path} cannot be read: {error.strerror}; check the path and its permissions") from None
 
 
-def spans(path: Path, ends: bytes, size: int = SPAN) -> Iterator[Span]:
-    """Yield the spans of a file, plain or compressed, each of about `size` bytes and ending behind one of `ends`.
+def byte_ranges(path: Path, ends: bytes, size: int = RANGE_BYTES) -> Iterator[ByteRange]:
+    """Yield the ranges of a file, plain or compressed, each of about `size` bytes and ending behind one of `ends`.
 
     Raises:
-        DataError: a record longer than a span, or a compressed file that is cut off or damaged.
+        DataError: a record longer than a range, or a compressed file that is cut off or damaged.
     """
     return _of_stream(path, ends, size) if path.suffix in COMPRESSED else _of_file(path, ends, size)
 
 
-def _of_file(path: Path, ends: bytes, size: int) -> Iterator[Span]:
+def _of_file(path: Path, ends: bytes, size: int) -> Iterator[ByteRange]:
     start, last = 0, os.path.getsize(path)
     with open_file(path) as file:
         while start < last:
@@ -78,11 +78,11 @@ def _of_file(path: Path, ends: bytes, size: int) -> Iterator[Span]:
                     break
                 if stop > start + 2 * size:
                     raise _no_end(path, stop - start)
-            yield Span(path, start, min(stop, last))
+            yield ByteRange(path, start, min(stop, last))
             start = stop
 
 
-def _of_stream(path: Path, ends: bytes, size: int) -> Iterator[Span]:
+def _of_stream(path: Path, ends: bytes, size: int) -> Iterator[ByteRange]:
     start, rest = 0, b""
     with open_stream(path) as stream:
         while block := _next(stream, path, size):
@@ -91,10 +91,10 @@ def _of_stream(path: Path, ends: bytes, size: int) -> Iterator[Span]:
             if not cut and len(data) > size:
                 raise _no_end(path, len(data))
             if cut:
-                yield Span(path, start, start + cut, data[:cut])
+                yield ByteRange(path, start, start + cut, data[:cut])
             start, rest = start + cut, data[cut:]
     if rest:
-        yield Span(path, start, start + len(rest), rest)
+        yield ByteRange(path, start, start + len(rest), rest)
 
 
 def _first(block: bytes, ends: bytes) -> int:

@@ -1,8 +1,8 @@
-"""Counting the words of UTF-8 text at the speed of memory rather than of Python.
+"""Count the words of UTF-8 text by Arrow rather than in a Python loop.
 
-Words never reach across blanks. So the text is cut at ASCII blanks and marks, the pieces are counted by Arrow, and only
-the few different pieces that are not plain ASCII letters go through the rule in Python, once each: the same counts as
-the rule gives on the text. What limits it is the hash table of the pieces.
+No word contains a blank. So the text is cut at ASCII blanks and marks, the pieces are counted by Arrow, and only the few
+different pieces that are not plain ASCII letters are cut by the rule in Python, once each: the counts are those of the
+rule on the text. The hash table of the pieces limits the speed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from steepest.data.tokens import words
-from steepest.diagnose.tally import Tally, named
+from steepest.diagnose.class_counts import PartCounts, named
 from steepest.errors import DataError
 
 BLOCK = 2**20  # bytes that are counted at once
@@ -53,7 +53,7 @@ RULES = {
 }
 
 
-def count_words(text: bytes, rule: Rule, place: str) -> Tally:
+def count_words(text: bytes, rule: Rule, place: str) -> PartCounts:
     """Return the counts of the words of a text that begins and ends with whole words; a word may be in several rows.
 
     Words that are not UTF-8 are skipped and counted; here a word is what stands between ASCII blanks.
@@ -61,8 +61,8 @@ def count_words(text: bytes, rule: Rule, place: str) -> Tally:
     Raises:
         DataError: the text is binary, or UTF-16.
 
-    >>> tally = count_words(b"The cat, the dog.", RULES["words"], "here")
-    >>> sorted(zip(*tally.counts.to_pydict().values()))
+    >>> words = count_words(b"The cat, the dog.", RULES["words"], "here")
+    >>> sorted(zip(*words.counts.to_pydict().values()))
     [(',', 1), ('.', 1), ('cat', 1), ('dog', 1), ('the', 2)]
     """
     if (where := text.find(0)) >= 0:
@@ -73,8 +73,8 @@ def count_words(text: bytes, rule: Rule, place: str) -> Tally:
     marks: Counter[int] = Counter()
     pieces = [_pieces(block, rule, skipped, marks) for block in blocks(text)]
     counts = pa.chunked_array(pieces, pa.string()).value_counts()
-    plain, rest = _through_the_rule(counts.field("values"), counts.field("counts"), rule)
-    return Tally(pa.concat_tables([plain, rest, named(map(chr, marks), marks.values())]), len(text), skipped)
+    plain, rest = _cut_by_the_rule(counts.field("values"), counts.field("counts"), rule)
+    return PartCounts(pa.concat_tables([plain, rest, named(map(chr, marks), marks.values())]), len(text), skipped)
 
 
 def blocks(text: bytes) -> Iterator[bytes]:
@@ -110,13 +110,13 @@ def _without_invalid(block: bytes, skipped: Counter[str]) -> bytes:
     return b" ".join(kept)
 
 
-def _through_the_rule(pieces: pa.Array, counts: pa.Array, rule: Rule) -> tuple[pa.Table, pa.Table]:
+def _cut_by_the_rule(pieces: pa.Array, counts: pa.Array, rule: Rule) -> tuple[pa.Table, pa.Table]:
     """Return the counts of the pieces that are words, and those of the words in the other pieces."""
     plain = pc.and_(rule.plain(pieces), pc.not_equal(pieces, ""))
     others = pc.invert(plain)
-    found: Counter[str] = Counter()
+    cut: Counter[str] = Counter()
     for piece, count in zip(pieces.filter(others).to_pylist(), counts.filter(others).to_pylist(), strict=True):
         for word in rule.cut(piece):
-            found[word] += count
+            cut[word] += count
     words_as_they_are = named(pieces.filter(plain).cast(pa.large_string()), counts.filter(plain))
-    return words_as_they_are, named(found.keys(), found.values())
+    return words_as_they_are, named(cut.keys(), cut.values())

@@ -1,4 +1,4 @@
-"""Real data by name: what the tests, the page and the reference corpora are measured on. Downloaded at the first use."""
+"""Data by name: what the tests, the page and the reference corpora are measured on. Downloaded at the first use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from steepest.diagnose.columns import Values
 ROWS = 2**12
 
 
-class Real(NamedTuple):
+class NamedData(NamedTuple):
     """A data set: what its classes are made of, what it is, and its labels or texts."""
 
     kind: Literal["text", "labels"]
@@ -52,21 +52,21 @@ def _glyphs() -> pa.Array:
     return pa.array(np.repeat(np.arange(1000), Glyphs(imbalance="zipf").counts(seed=0)))
 
 
-REAL = {
-    "wikipedia": Real("text", "10,033 lead sections of English Wikipedia", _texts("wikipedia")),
-    "newsgroups": Real("text", "18,821 postings of 20 Newsgroups", _texts("newsgroups")),
-    "wikitext-2": Real("text", "WikiText-2, from the Hugging Face hub", _texts("wikitext-2")),
-    "wikitext-103": Real("text", "WikiText-103, from the Hugging Face hub", _texts("wikitext-103")),
-    "newsgroups-labels": Real("labels", "the 20 groups of 18,821 postings", _labels("20newsgroups")),
-    "reuters": Real("labels", "the topics of 9,100 news of Reuters-52", _labels("reuters-r52")),
-    "fashion": Real("labels", "Fashion-MNIST made long-tailed, n_k = ⌊6000/k⌋", _fashion),
-    "glyphs": Real("labels", "20,000 glyphs of 1,000 characters, n_k ∝ 1/k", _glyphs),
+NAMED_DATA = {
+    "wikipedia": NamedData("text", "10,033 lead sections of English Wikipedia", _texts("wikipedia")),
+    "newsgroups": NamedData("text", "18,821 postings of 20 Newsgroups", _texts("newsgroups")),
+    "wikitext-2": NamedData("text", "WikiText-2, from the Hugging Face hub", _texts("wikitext-2")),
+    "wikitext-103": NamedData("text", "WikiText-103, from the Hugging Face hub", _texts("wikitext-103")),
+    "newsgroups-labels": NamedData("labels", "the 20 groups of 18,821 postings", _labels("20newsgroups")),
+    "reuters": NamedData("labels", "the topics of 9,100 news of Reuters-52", _labels("reuters-r52")),
+    "fashion": NamedData("labels", "Fashion-MNIST made long-tailed, n_k = ⌊6000/k⌋", _fashion),
+    "glyphs": NamedData("labels", "20,000 glyphs of 1,000 characters, n_k ∝ 1/k", _glyphs),
 }
 
 
-def real_values(name: str) -> Iterator[Values]:
+def named_values(name: str) -> Iterator[Values]:
     """Yield the labels or texts of a data set."""
-    array = REAL[name].values()
+    array = NAMED_DATA[name].values()
     for start in range(0, len(array), ROWS):
         rows = array.slice(start, ROWS)
         yield Values(name, rows, rows.nbytes)

@@ -1,12 +1,12 @@
-"""Sums by slot and by window of updates, on the tensors' own device.
+"""Sums by slot and by window of updates, on the device of the tensors.
 
 A slot is a frequency group where the groups are known beforehand, else a class. A window holds, for each slot,
 
     n, Σ ℓ, Σ ℓ²,   and, of the m examples whose prediction is known, m and the hits
 
-as float64, in which counts are exact. Adding to the open window never waits for the device. Closing one does where slots
-are classes: only those that occurred are kept. When there are many windows, neighbours are merged and a window's length
-doubles, so that memory has a bound however long training lasts.
+in float64, which holds counts exactly. Adding to the open window never waits for the device; closing it does where slots
+are classes, since only those that occurred are kept. With many windows, neighbours are merged and the length of a window
+doubles, so that memory is bounded however long training lasts.
 
 Shapes: S slots, n examples, k slots that occurred.
 """
@@ -33,23 +33,23 @@ class Window(NamedTuple):
     sums: Tensor
 
 
-class Tally:
-    """The windows of one process.
+class Windows:
+    """The windows of one process: closed ones, and the open one that examples are added to.
 
     Attributes:
-        sparse: slots are classes, of which windows keep those that occurred.
+        sparse: whether slots are classes, of which a window keeps those that occurred.
         length: updates of a window.
-        windows: the closed ones, oldest first.
+        closed: the closed windows, oldest first.
         updates: of the open window so far.
-        first, last: its steps.
+        first, last: steps of the open window.
         skipped: examples left out, by reason.
     """
 
     def __init__(self, num_slots: int, sparse: bool, length: int, device: torch.device) -> None:
         self.sparse, self.length = sparse, length
-        self.windows: list[Window] = []
+        self.closed: list[Window] = []
         self.updates = self.first = self.last = 0  # of the open window
-        with torch.inference_mode(False):  # or an evaluation could not be followed by training
+        with torch.inference_mode(False):  # else tensors made in an evaluation could not be used in training
             self._open = torch.zeros(len(SUMS), num_slots, dtype=torch.float64, device=device)
             self.skipped = torch.zeros(len(SKIPS), dtype=torch.int64, device=device)
 
@@ -60,11 +60,11 @@ class Tally:
 
     @property
     def device(self) -> torch.device:
-        """Where the sums are."""
+        """Return where the sums are."""
         return self._open.device
 
     def grow(self, num_slots: int) -> None:
-        """Make room for at least this many slots, twice as many as now to be asked rarely."""
+        """Make room for at least this many slots, and for twice as many as now, so that this is rare."""
         if num_slots > self.num_slots:
             with torch.inference_mode(False):
                 wider = self._open.new_zeros(len(SUMS), max(num_slots, 2 * self.num_slots))
@@ -75,7 +75,7 @@ class Tally:
         """Move to a device."""
         if self.device != device:
             self._open, self.skipped = self._open.to(device), self.skipped.to(device)
-            self.windows = [Window(w.first, w.last, w.slots.to(device), w.sums.to(device)) for w in self.windows]
+            self.closed = [Window(w.first, w.last, w.slots.to(device), w.sums.to(device)) for w in self.closed]
         return self
 
     def add(self, slots: Tensor, losses: Tensor, hits: Tensor | None = None) -> None:
@@ -103,11 +103,11 @@ class Tally:
         self.last = step
         self.updates += 1
         if self.updates >= self.length:
-            self.windows.append(self.opened())
+            self.closed.append(self.opened())
             self._open.zero_()
             self.updates = 0
-            full = len(self.windows) >= MAX_WINDOWS or self._entries() > MAX_ENTRIES
-            if full and len(self.windows) % 2 == 0:
+            full = len(self.closed) >= MAX_WINDOWS or self._entries() > MAX_ENTRIES
+            if full and len(self.closed) % 2 == 0:
                 self.coarsen()
 
     def opened(self) -> Window:
@@ -120,26 +120,26 @@ class Tally:
 
     def all(self) -> list[Window]:
         """Return the windows, the open one last if it has begun."""
-        return [*self.windows, self.opened()] if self.updates else list(self.windows)
+        return [*self.closed, self.opened()] if self.updates else list(self.closed)
 
     def coarsen(self) -> None:
-        """Merge each two neighbours; windows are twice as long from now on."""
-        pairs = [self.windows[i : i + 2] for i in range(0, len(self.windows), 2)]
-        self.windows = [merged(pair) for pair in pairs]
+        """Merge neighbours in pairs; windows are twice as long from now on."""
+        pairs = [self.closed[i : i + 2] for i in range(0, len(self.closed), 2)]
+        self.closed = [merged(pair) for pair in pairs]
         self.length *= 2
 
     def restore(self, steps: Tensor, entries: Tensor, sums: Tensor, opened: int) -> None:
         """Take the windows of a saved state; the last one is open if it has seen updates."""
         for i, (first, last) in enumerate(steps.T.tolist()):
             mine = entries[0] == i
-            self.windows.append(Window(first, last, entries[1, mine], sums[:, mine]))
+            self.closed.append(Window(first, last, entries[1, mine], sums[:, mine]))
         if opened:
-            window = self.windows.pop()
+            window = self.closed.pop()
             self._open[:, window.slots] = window.sums
             self.first, self.last, self.updates = window.first, window.last, opened
 
     def _entries(self) -> int:
-        return sum(len(window.slots) for window in self.windows)
+        return sum(len(window.slots) for window in self.closed)
 
 
 def merged(windows: list[Window]) -> Window:

@@ -1,4 +1,4 @@
-"""What a budget of time buys: the number of updates in a run, the same for every optimizer.
+"""The number of updates in a run, the same for every optimizer, that a budget of time allows.
 
 Every optimizer gets seven short probes and, in three rounds, seven rates, each of them once per seed. The number of updates
 follows from the measured time of an update; it is written to the store, so that the same command goes on with it.
@@ -32,8 +32,8 @@ LOG = "compare"
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is run.
+class Sizes:
+    """How long runs are, and where the search for rates starts.
 
     Attributes:
         steps: updates in a run, T.
@@ -52,7 +52,7 @@ class Cost:
     fixed: float
 
 
-def planned(
+def sizes_for(
     problem: ProblemFile,
     contenders: Sequence[Contender],
     seeds: Sequence[int],
@@ -60,8 +60,8 @@ def planned(
     budget: float,
     jobs: int,
     store: Store,
-) -> Plan:
-    """Return the plan that the store has for these arguments, or make it and write it down.
+) -> Sizes:
+    """Return the sizes that the store has for these arguments, or compute them and write them to its log.
 
     Args:
         problem: what is trained.
@@ -70,7 +70,7 @@ def planned(
         steps: updates in a run, or None where the budget decides.
         budget: seconds.
         jobs: worker processes.
-        store: where plans are kept.
+        store: where they are kept.
 
     Raises:
         UsageError: not even the least number of updates fits into the budget.
@@ -78,13 +78,13 @@ def planned(
     key = _key(problem, contenders, seeds, steps, budget)
     for record in store.read_log(LOG):
         if record["key"] == key:
-            return Plan(record["steps"], {c.label: record["starts"][c.label] for c in contenders if c.rate is None})
+            return Sizes(record["steps"], {c.label: record["starts"][c.label] for c in contenders if c.rate is None})
     with pinned_threads(1):
         searched = [contender for contender in contenders if contender.rate is None]
         starts = {c.label: starting_exponent(problem, c.method, seeds[0]) for c in searched}
-        plan = Plan(steps or _affordable(problem, contenders, len(seeds), budget, jobs), starts)
-    store.append(LOG, {"key": key, "steps": plan.steps, "starts": plan.starts})
-    return plan
+        sizes = Sizes(steps or _affordable(problem, contenders, len(seeds), budget, jobs), starts)
+    store.append(LOG, {"key": key, "steps": sizes.steps, "starts": sizes.starts})
+    return sizes
 
 
 def _key(
@@ -147,10 +147,10 @@ def _runs(contender: Contender, seeds: int) -> tuple[int, int]:
 
 
 def _most_steps(problem: ProblemFile) -> int:
-    found = problem.contents
-    if found.batch_size is None:
+    contents = problem.contents
+    if contents.batch_size is None:
         return MOST_FULL_BATCH_STEPS
-    return max(LEAST_STEPS, MOST_EPOCHS * len(found.train.inputs) // found.batch_size)
+    return max(LEAST_STEPS, MOST_EPOCHS * len(contents.train.inputs) // contents.batch_size)
 
 
 def rounded_down(value: float) -> int:
@@ -164,7 +164,7 @@ def rounded_down(value: float) -> int:
 
 
 def measured_cost(problem: ProblemFile, contender: Contender) -> Cost:
-    """Return what an update and the rest of a run take here, at a rate that changes nothing."""
+    """Return the seconds of an update and of the rest of a run on this machine, at a rate that changes nothing."""
     began = time.perf_counter()
     task = problem.setup(0)
     evaluate(task, task.params)
@@ -187,8 +187,8 @@ def seconds(text: str) -> float:
     >>> seconds("90"), seconds("90s"), seconds("10min"), seconds("1.5h")
     (90.0, 90.0, 600.0, 5400.0)
     """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h|)", text.strip())
-    value = float(found[1]) * {"s": 1, "sec": 1, "": 1, "m": 60, "min": 60, "h": 3600}[found[2]] if found else 0.0
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|sec|m|min|h|)", text.strip())
+    value = float(match[1]) * {"s": 1, "sec": 1, "": 1, "m": 60, "min": 60, "h": 3600}[match[2]] if match else 0.0
     if value <= 0:
         raise UsageError(f"--budget {text!r}: is not a time; write 90s, 10min or 2h")
     return value

@@ -3,9 +3,9 @@
     probes     seven decades around the start, an eighth of the updates, one seed; the best is the centre
     round 1    three half decades around the centre, every seed
     round 2, 3 two more rates each, every seed: beyond the edge where the best lies there, else halfway to its neighbours
-    round 4, 5 the same for all, as long as somebody's best lies at an edge
+    round 4, 5 the same for all, as long as the best rate of some optimizer lies at an edge
 
-What a stage needs follows from the runs before it, so a comparison can stop anywhere and go on.
+What a stage needs follows from the runs before it, so a comparison can be stopped at any time and continued.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from steepest.compare.budget import LEAST_ROUNDS, PROBE_SHARE, PROBES, RATES, Sizes
 from steepest.compare.contenders import Contender
-from steepest.compare.plan import LEAST_ROUNDS, PROBE_SHARE, PROBES, RATES, Plan
 from steepest.compare.problem_file import ProblemFile
-from steepest.component import canonical_json, describe
 from steepest.runs.spec import Spec
 from steepest.runs.store import Store
 from steepest.runs.stream import Step, lookup, stream
@@ -53,32 +52,32 @@ class Stage:
 
     @property
     def has_best_at_edge(self) -> bool:
-        """Tell whether the best rate of an optimizer whose rate is searched lies at an edge of its grid."""
+        """Return whether the best rate of an optimizer whose rate is searched lies at an edge of its grid."""
         grids = {method.label: grid for method, grid in self.sweep.optimizers.items() if grid.tuned}
         return any(self.best[label] in (grid.exponents[0], grid.exponents[-1]) for label, grid in grids.items())
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A problem, optimizers and what is run of them; a plan that `steepest.runs.stream.stream` can train.
+    """A plan: a problem, optimizers, and the stages in which their rates are searched; `steepest.runs.stream` trains it.
 
     Attributes:
         problem: what is trained.
         contenders: the optimizers.
-        plan: number of updates, and where the search starts.
+        sizes: number of updates, and where the search starts.
         seeds: of the runs; the probes use the first.
     """
 
     problem: ProblemFile
     contenders: tuple[Contender, ...]
-    plan: Plan
+    sizes: Sizes
     seeds: tuple[int, ...]
     _sweeps: dict[Any, Sweep] = field(default_factory=dict, repr=False, compare=False)
 
     def stages(self, known: Known) -> Iterator[Stage]:
         """Yield the stages so far: those whose runs are all known, and the next one."""
         centres: dict[str, float] = {}
-        if self.plan.starts:
+        if self.sizes.starts:
             stage = Stage("probes", self._probes(), 0, known)
             yield stage
             if stage.pending:
@@ -87,11 +86,11 @@ class Comparison:
         grids = {c.label: c.rate or around(centres[c.label]) for c in self.contenders}
         for number in range(1, ROUNDS + 1):
             rates = max(len(grid.exponents) for grid in grids.values())
-            stage = Stage(f"round {number}", self._sweep(grids, self.plan.steps, self.seeds), rates, known)
+            stage = Stage(f"round {number}", self._sweep(grids, self.sizes.steps, self.seeds), rates, known)
             yield stage
-            if stage.pending or not self.plan.starts or (number >= LEAST_ROUNDS and not stage.has_best_at_edge):
+            if stage.pending or not self.sizes.starts or (number >= LEAST_ROUNDS and not stage.has_best_at_edge):
                 return
-            grids |= {label: wider(grids[label], stage.best[label]) for label in self.plan.starts}
+            grids |= {label: wider(grids[label], stage.best[label]) for label in self.sizes.starts}
 
     def progress(self, known: Known) -> Progress:
         """Return the runs looked at so far, those needed next, and how many the least rounds need after them."""
@@ -116,19 +115,19 @@ class Comparison:
 
     def _typical(self) -> list[Spec]:
         """Return a run of full length of each searched optimizer, which tells what its later ones will cost."""
-        if not self.plan.starts:
+        if not self.sizes.starts:
             return []
-        grids = {label: Grid(exponents=(float(start),)) for label, start in self.plan.starts.items()}
-        sweep = self._sweep(grids, self.plan.steps, self.seeds)
+        grids = {label: Grid(exponents=(float(start),)) for label, start in self.sizes.starts.items()}
+        sweep = self._sweep(grids, self.sizes.steps, self.seeds)
         return [sweep.spec(method, grid.exponents[0], self.seeds[0]) for method, grid in sweep.optimizers.items()]
 
     def _probes(self) -> Sweep:
         reach = PROBES // 2
-        grids = {label: decades(start - reach, start + reach) for label, start in self.plan.starts.items()}
-        return self._sweep(grids, max(1, self.plan.steps // PROBE_SHARE), self.seeds[:1])
+        grids = {label: decades(start - reach, start + reach) for label, start in self.sizes.starts.items()}
+        return self._sweep(grids, max(1, self.sizes.steps // PROBE_SHARE), self.seeds[:1])
 
     def _sweep(self, grids: Mapping[str, Grid], steps: int, seeds: tuple[int, ...]) -> Sweep:
-        key = (canonical_json(describe(dict(grids))), steps, seeds)
+        key = (tuple(grids.items()), steps, seeds)
         if key not in self._sweeps:
             methods = {contender.label: contender.method for contender in self.contenders}
             self._sweeps[key] = Sweep(
