@@ -7,7 +7,8 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from steepest.claims.paper import papers
+from steepest.claims.installed import find_paper, names
+from steepest.claims.paper import Paper
 from steepest.data.frequency import zipf
 from steepest.diagnose.advice import TOPICS, Case, advise
 from steepest.diagnose.spectrum import Spectrum
@@ -17,6 +18,10 @@ from steepest.errors import UsageError
 from steepest.runs.store import Store
 from steepest.theory.bigram import gd_updates, sign_updates
 from steepest.theory.predict import predict, predicted_ratio
+
+
+def papers() -> dict[str, Paper]:
+    return {name: find_paper(name) for name in names()}
 
 
 def case(counts, kind="labels", vocabularies=()):

@@ -1,0 +1,1 @@
+"""Numbers only: progress by class frequency, gradient and curvature by class. Tensors or arrays in, numbers out."""

@@ -17,14 +17,18 @@ from steepest.monitor.reading import Reading
 class Writer(Protocol):
     """What is needed of a SummaryWriter."""
 
-    def add_scalar(self, tag: str, scalar_value: float, global_step: int, /) -> Any: ...
-    def add_text(self, tag: str, text_string: str, global_step: int, /) -> Any: ...
+    def add_scalar(self, tag: str, scalar_value: float, global_step: int, /) -> Any:
+        """Log a number."""
+
+    def add_text(self, tag: str, text_string: str, global_step: int, /) -> Any:
+        """Log a text."""
 
 
 class Run(Protocol):
     """What is needed of a wandb run."""
 
-    def log(self, data: dict[str, Any], /) -> Any: ...
+    def log(self, data: dict[str, Any], /) -> Any:
+        """Log numbers by name."""
 
 
 def scalars(reading: Reading) -> dict[str, float]:
