@@ -16,6 +16,7 @@ from steepest.claims.lab import Lab, parse_changes, train
 from steepest.claims.paper import Drawing, Figure, Paper, Results, Settings
 from steepest.errors import UsageError
 from steepest.problems.base import Work
+from steepest.report.page import write_page
 from steepest.runs.spec import Calculation
 from steepest.runs.store import Store
 from steepest.runs.sweep import Calculations, Plan
@@ -190,8 +191,8 @@ def test_the_drawing_says_which_scale_it_shows_and_which_the_paper_has(tmp_path:
 
 def test_the_report_is_a_page_in_the_folder_or_where_it_is_asked_for(tmp_path: Path) -> None:
     lab = finish(opened(tmp_path))
-    assert lab.report().parent == lab.folder
-    page = lab.report(tmp_path / "elsewhere.html")
+    assert write_page(lab).parent == lab.folder
+    page = write_page(lab, tmp_path / "elsewhere.html")
     assert page == tmp_path / "elsewhere.html"
     assert "doe2026squares" in page.read_text(encoding="utf-8")
 

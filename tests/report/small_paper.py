@@ -17,7 +17,7 @@ from steepest.data.synthetic import HeavyTailedLabels
 from steepest.data.tokens import Words
 from steepest.optim import Adam, GradientDescent, SignDescent
 from steepest.problems import LastLayer, SoftmaxRegression
-from steepest.report import write_report
+from steepest.report.page import write_report
 from steepest.runs.execute import execute
 from steepest.runs.method import Method
 from steepest.runs.results import Undecided

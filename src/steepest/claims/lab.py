@@ -3,7 +3,7 @@
 lab = Lab.open("smith2026tails/fig1")
 for step in lab.stream(): ...        # train what is missing
 lab.ledger()                         # verdicts
-lab.draw(); lab.report()             # figures and the page
+lab.draw(figure)                     # SVG, PDF and CSV; `steepest.report.write_page(lab)` writes the page
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import re
 import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -159,17 +159,6 @@ class Lab:
             for name, drawing in drawn.items():
                 save(drawing, self.folder, name, footer)
         return list(drawn)
-
-    def report(self, target: Path | None = None, *, ledger: Sequence[Verdict] | None = None) -> Path:
-        """Draw what is complete and write the page, `report.html` or, for one figure, `FIGURE.html`; return its path."""
-        from steepest.report import write_report
-
-        drawings = {figure.id: self.draw(figure) for figure in self.figures}
-        rows = self.ledger() if ledger is None else ledger
-        name = self.figures[0].id if len(self.figures) == 1 else "report"
-        page = target or self.folder / f"{name}.html"
-        with store_errors(self.folder) if target is None else nullcontext():
-            return write_report(self.paper, rows, self.settings, self.scale, self.store, drawings, page)
 
 
 def train(

@@ -50,13 +50,15 @@ def run(labs: Sequence[Lab], jobs: int, lockstep: Lockstep, check_again: str, *,
 
     Of several processes that `torchrun` has started the first does all this, and the others train with it.
     """
+    from steepest.report.page import write_page
+
     if distributed.rank() > 0:
         deque(train(labs, jobs, lockstep), maxlen=0)
         return
     console = screen(stderr=as_json)
     _train(console, labs, jobs, lockstep)
     ledgers = [lab.ledger() for lab in labs]
-    pages = [lab.report(ledger=rows) for lab, rows in zip(labs, ledgers, strict=True)]
+    pages = [write_page(lab, ledger=rows) for lab, rows in zip(labs, ledgers, strict=True)]
     rows = [row for rows in ledgers for row in rows]
     ledger.show(rows, as_json=as_json)
     for page in dict.fromkeys(pages):
@@ -101,7 +103,9 @@ def check_page(output: Path, targets: Sequence[str]) -> None:
 
 def reports(labs: Sequence[Lab], output: Path | None, *, as_json: bool) -> None:
     """Write one page per lab and print where they are."""
-    pages = [str(lab.report(output)) for lab in labs]
+    from steepest.report.page import write_page
+
+    pages = [str(write_page(lab, output)) for lab in labs]
     print_json(pages) if as_json else print("\n".join(pages))
 
 

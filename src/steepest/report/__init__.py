@@ -1,7 +1,1 @@
-"""The page of a paper: one HTML file that opens offline, with the ledger, the figures and every run behind them."""
-
-from __future__ import annotations
-
-from steepest.report.page import write_report
-
-__all__ = ["write_report"]
+"""Pages: one HTML file each that opens offline. `shell` is what all of them share, `page` the page of a paper."""

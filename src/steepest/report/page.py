@@ -6,12 +6,13 @@ import json
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
 
+from steepest.claims.lab import Lab
 from steepest.claims.paper import Paper, Settings
 from steepest.claims.verdict import State, Verdict
 from steepest.data.artefacts import cache_folder
@@ -20,7 +21,26 @@ from steepest.glossary import symbols_in
 from steepest.report.content import Chapter, environments, sources
 from steepest.report.readme import as_html
 from steepest.report.shell import render
-from steepest.runs.store import Store
+from steepest.runs.store import Store, store_errors
+
+
+def write_page(lab: Lab, target: Path | None = None, *, ledger: Sequence[Verdict] | None = None) -> Path:
+    """Draw what is complete, write the page and return its path.
+
+    Args:
+        lab: figures of a paper in a store.
+        target: the HTML file; default `report.html`, or `FIGURE.html` for one figure, in the lab's folder.
+        ledger: the verdicts, where they are known already.
+
+    Raises:
+        StoreError: the lab's folder cannot be written.
+    """
+    drawings = {figure.id: lab.draw(figure) for figure in lab.figures}
+    rows = lab.ledger() if ledger is None else ledger
+    name = lab.figures[0].id if len(lab.figures) == 1 else "report"
+    page = target or lab.folder / f"{name}.html"
+    with store_errors(lab.folder) if target is None else nullcontext():
+        return write_report(lab.paper, rows, lab.settings, lab.scale, lab.store, drawings, page)
 
 
 def write_report(
