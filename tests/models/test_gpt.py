@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from steepest.models import gpt
-from steepest.models.gpt import GPTShape, flops_per_token, num_params
 from steepest.models.frozen_attention import sinusoidal_positions
+from steepest.models.gpt import GPTShape, flops_per_token, num_params
 
 B, T, C = 3, 6, 11
 SMALL = GPTShape(depth=2, heads=4, width=16, hidden=24, length=T)

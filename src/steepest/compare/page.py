@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from steepest.compare.answer import Answer
 from steepest.compare.loss_drawings import curves, rates
@@ -29,7 +30,7 @@ def write_page(problem: ProblemFile, answer: Answer, store: Store, again: str) -
         "curves": lambda: curves(results, [row.label for row in answer.rows]),
         "rates": lambda: rates(results),
     }
-    content = {
+    content: dict[str, Any] = {
         "name": problem.name,
         "summary": problem.summary(),
         "answer": answer,

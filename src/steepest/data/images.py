@@ -13,11 +13,12 @@ from typing import ClassVar, Literal, Protocol
 
 import numpy as np
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from steepest.component import Component
-from steepest.data.frequency import Ints
 
+Ints = NDArray[np.int64]
 Shape = tuple[int, int, int]
 Imbalance = Literal["none", "zipf"]
 

@@ -51,7 +51,7 @@ class Vocabulary(Component):
 class Words(Vocabulary):
     """Lower-cased words, numbers and punctuation marks that occur in the training documents.
 
-    Id 0 is `<unk>`, which stands for all other words; then the words follow, most frequent first, ties in alphabetical
+    Id 0 is `<unk>`, which replaces all other words; then the words follow, most frequent first, ties in alphabetical
     order.
 
     Attributes:
@@ -231,7 +231,7 @@ def tokenize(corpus: Corpus, vocabulary: Vocabulary) -> Tokenized:
     """Return the corpus as token ids, split by document.
 
     The result is kept in the cache folder under the hash of both descriptions and of the corpus's content, and is
-    hashed again when it is read: a damaged entry is built anew.
+    hashed again when it is read: a damaged entry is built again.
 
     Raises:
         DataError: a corpus that cannot be read or has a single token type, or a cache that cannot be written.

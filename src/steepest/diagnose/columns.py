@@ -27,7 +27,7 @@ TEXT, LABELS = "text", ("label", "labels", "class", "target")
 
 @dataclass(frozen=True, eq=False)
 class Values:
-    """A stretch of a column: labels, or texts where `how` is given to `count`.
+    """A part of a column: labels, or texts where `how` is given to `count`.
 
     Attributes:
         place: what messages call it.
@@ -55,10 +55,10 @@ class Values:
 
 @dataclass(frozen=True)
 class Unread:
-    """A stretch of a column that is read where it is counted.
+    """A part of a column that is read by the process that counts it.
 
     Attributes:
-        read: gives its values; a worker process can be sent it.
+        read: returns its values; it can be sent to a worker process.
     """
 
     read: partial[Values]

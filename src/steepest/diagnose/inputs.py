@@ -44,7 +44,7 @@ SAMPLE_PARTS = 16
 
 
 class Part(Protocol):
-    """A stretch of an input that one process counts by itself."""
+    """A part of an input that one process counts on its own."""
 
     def count(self, how: Tokenization | None) -> PartCounts:
         """Return its counts."""

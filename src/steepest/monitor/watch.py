@@ -137,7 +137,7 @@ class FrequencyMonitor:
             self._update(given, step)
 
     @torch.no_grad()
-    def _update(self, given: tuple[Any, ...], step: int | None) -> None:
+    def _update(self, given: tuple[Any, Any, Any, Any, Any, int], step: int | None) -> None:
         if self._windows is None or self.updates % self.every == 0:
             examples = checked(*given, self.ignore_index)
             self._windows = self._ready(examples)
