@@ -185,7 +185,7 @@ def segmentations(text):
 
 
 def test_unigram_pieces_are_the_most_probable_ones(monkeypatch):
-    monkeypatch.setattr(tokens, "_byte_level", lambda tokenizer: tokenizer)
+    monkeypatch.setattr(tokens, "_strings_and_encoder", lambda tokenizer: tokenizer)
     tokenizer = Unigram(size=1000).fit(WikipediaLeads().splits()["train"][:200])
     score = dict(json.loads(tokenizer.to_str())["model"]["vocab"])
     assert len(score) == 1000

@@ -34,12 +34,12 @@ def compare(
     store: Store | str | None = None,
     jobs: int | None = None,
 ) -> Answer:
-    """Search a learning rate for every optimizer with the same number of runs, and say which ends lowest.
+    """Search a learning rate for every optimizer with the same number of runs, and return which ends lowest.
 
     Args:
         path: the file that defines the problem (`steepest.compare.problem_file`); it is run.
         optimizers: names of `steepest.compare.contenders.KNOWN`, or import paths of classes; `Adam@10^-2.5` fixes a rate.
-        budget: seconds of this call; the same call goes on where it stopped.
+        budget: seconds of this call; the same call continues where it stopped.
         steps: updates in a run; default what the file says, else what the budget allows.
         seeds: number of seeds, at least three.
         store: a store or its folder.

@@ -3,7 +3,7 @@
 The leader has the smallest mean final training loss. For another optimizer o the differences d_s = L_o(s) − L_leader(s) are
 taken seed by seed, as both met the same data order and initial params, and averaged with Student's interval. The K − 1
 intervals hold together with 95 % (Bonferroni: each has confidence 1 − 0.05/(K − 1)). The leader is ahead of o where the
-interval lies above 0 and no rate of the two is in doubt; everything else cannot be told.
+interval lies above 0 and no rate of the two is in doubt; otherwise the two cannot be told apart.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ class Answer:
 
 
 def answer(stages: Sequence[Stage], store: Store) -> Answer:
-    """Return what the store says of a comparison.
+    """Return the answer of a comparison from its runs in the store.
 
     Args:
         stages: those that are complete; the last one decides.
@@ -224,7 +224,7 @@ def _difference(leader: Row, other: Row, comparisons: int) -> Difference:
 def _doubt(leader: Row, other: Row, loss: Mean) -> str | None:
     """Return why the leader cannot be said to be ahead.
 
-    Where the other made no progress at any rate, or may do better beyond the edge of its grid, its loss says little.
+    Where the other made no progress at any rate, or may do better beyond the edge of its grid, its loss proves little.
     """
     for row in (leader, other):
         if row.trouble:

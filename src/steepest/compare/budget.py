@@ -1,7 +1,7 @@
 """The number of updates in a run, the same for every optimizer, that a budget of time allows.
 
 Every optimizer gets seven short probes and, in three rounds, seven rates, each of them once per seed. The number of updates
-follows from the measured time of an update; it is written to the store, so that the same command goes on with it.
+follows from the measured time of an update; it is written to the store, so that the same command continues with it.
 """
 
 from __future__ import annotations

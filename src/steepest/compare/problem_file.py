@@ -1,14 +1,14 @@
 """A problem from the user's Python file, which is run like a script.
 
-    model()                  a torch.nn.Module, called anew for each seed
+    model()                  a torch.nn.Module, called again for each seed
     data()                   (inputs, targets), a Dataset of such pairs, or a DataLoader, whose batch size is taken
     loss(outputs, targets)   one number per example; optional, cross-entropy by default
     held_out()               like data(), evaluated and not trained on; optional
     batch_size               items in an update; optional, all of them by default
     steps                    updates in a run; optional, as many as the budget allows by default
 
-A run is identified by the file's name and text and by the bytes of its data, so that an edit of either trains anew. The
-modules that the file imports are not looked at.
+A run is identified by the file's name and text and by the bytes of its data, so that an edit of either trains again. The
+modules that the file imports are not part of its identity.
 """
 
 from __future__ import annotations

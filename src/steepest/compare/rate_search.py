@@ -93,7 +93,7 @@ class Comparison:
             grids |= {label: wider(grids[label], stage.best[label]) for label in self.sizes.starts}
 
     def progress(self, known: Known) -> Progress:
-        """Return the runs looked at so far, those needed next, and how many the least rounds need after them."""
+        """Return the runs so far, those needed next, and how many more the smallest number of rounds needs."""
         *_, last = stages = list(self.stages(known))
         explored = {spec.id: spec for stage in stages for spec in stage.sweep.progress(known).explored}
         if not last.pending:
@@ -114,7 +114,7 @@ class Comparison:
                     return
 
     def _typical(self) -> list[Spec]:
-        """Return a run of full length of each searched optimizer, which tells what its later ones will cost."""
+        """Return a run of full length of each searched optimizer, from which the cost of later ones is estimated."""
         if not self.sizes.starts:
             return []
         grids = {label: Grid(exponents=(float(start),)) for label, start in self.sizes.starts.items()}

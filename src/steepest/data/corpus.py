@@ -49,7 +49,7 @@ class Corpus(Component):
 class WikipediaLeads(Corpus):
     """10,033 lead sections of English Wikipedia, 4.9 million characters, sorted by title.
 
-    A stand-in for WikiText: the word counts fall with the same exponent, 1.0, and the ten frequency groups have nearly
+    It replaces WikiText: the word counts fall with the same exponent, 1.0, and the ten frequency groups have nearly
     the same sizes. Downloaded at the first use (5 MB), then read from the cache.
     """
 
@@ -140,7 +140,7 @@ def split_of(key: str) -> Split:
 def split_documents(documents: Sequence[Document]) -> dict[Split, list[str]]:
     """Return the texts of each split, in order.
 
-    Where no document falls to train (a corpus of one document, say), all do: a vocabulary needs text.
+    If no document belongs to train (a corpus of one document, for example), all do: a vocabulary needs text.
     """
     texts: dict[Split, list[str]] = {split: [] for split in SPLITS}
     for key, text in documents:

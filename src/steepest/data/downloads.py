@@ -1,6 +1,6 @@
 """How each kind of artefact is downloaded and opened: wheels, npm tarballs and Debian packages.
 
-Each is got with its own tool (pip, npm, apt-get), an npm tarball also without npm. All are read in memory: nothing is
+Each is downloaded with its own tool (pip, npm, apt-get), an npm tarball also without npm. All are read in memory: nothing is
 unpacked to the disk, installed or executed.
 """
 
@@ -58,7 +58,7 @@ class Kind:
 
 
 def checked(name: str) -> str:
-    """Return the name of a member, refusing one that leads elsewhere."""
+    """Return the name of a member; refuse one that leads out of the folder."""
     if name.startswith("/") or ".." in PurePosixPath(name).parts or not name.isprintable() or set(name) & set("\\:"):
         raise DataError(f"member {name!r} of an artefact leads out of its folder; it is not extracted")
     return name
@@ -82,12 +82,12 @@ def _read_tar(data: bytes, names: Iterable[str]) -> dict[str, bytes]:
     """Return plain files of a compressed tar archive; a leading ./ is not part of their names."""
     contents = {}
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-        found = {member.name.removeprefix("./"): member for member in archive if member.isfile()}
+        members = {member.name.removeprefix("./"): member for member in archive if member.isfile()}
         for name in names:
-            if name not in found:
+            if name not in members:
                 raise KeyError(f"There is no item named {name!r} in the archive")
-            _check_size(name, found[name].size)
-            file = archive.extractfile(found[name])
+            _check_size(name, members[name].size)
+            file = archive.extractfile(members[name])
             contents[name] = b"" if file is None else file.read()
     return contents
 
@@ -123,7 +123,7 @@ def _download_wheel(package: str, version: str, folder: Path) -> None:
 
 
 def _download_npm(package: str, version: str, folder: Path) -> None:
-    """Let npm download a tarball, which knows the user's registry and proxy; without npm, ask the registry that is set."""
+    """Download a tarball by npm, which knows the user's registry and proxy; without npm, from the registry that is set."""
     if not shutil.which("npm"):
         registry = os.environ.get("npm_config_registry", "").rstrip("/")  # noqa: SIM112 - npm's own spelling
         if not registry:

@@ -44,11 +44,6 @@ class Fashion(GreySet):
     attribution = FASHION_MNIST.attribution
 
     @property
-    def num_classes(self) -> int:
-        """Return 10."""
-        return 10
-
-    @property
     def num_images(self) -> int:
         """Return the number of training images, n."""
         return int(self.counts().sum())
@@ -70,15 +65,11 @@ class Fashion(GreySet):
 
     def draw(self, seed: int) -> Images:
         """Return the images, in class order; the seed decides which."""
-        found = _fashion(self.source)
+        fashion = _fashion(self.source)
         random = np.random.default_rng(seed)
-        train = GreyPool(found.train, found.train_classes).of_each_class(self.counts().tolist(), random)
-        test = GreyPool(found.test, found.test_classes).of_each_class([self.held_out_per_class] * 10, random)
-        images, classes = train.tensors(self.size)
-        held_out_images, held_out_classes = test.tensors(self.size)
-        for pixels in (images, held_out_images):
-            pixels.sub_(MEAN).div_(STD)
-        return Images(images, classes, held_out_images, held_out_classes, 10)
+        train = GreyPool(fashion.train, fashion.train_classes).of_each_class(self.counts().tolist(), random)
+        test = GreyPool(fashion.test, fashion.test_classes).of_each_class([self.held_out_per_class] * 10, random)
+        return self._images(train, test, MEAN, STD)
 
 
 def _fashion(source: str) -> GreyImages:

@@ -30,15 +30,15 @@ class FolderPixels:
     """Images (n, 3, size, size) that are read when indexed: shorter side scaled to `size`, then the centre is cut out.
 
     Attributes:
-        paths: of the files.
+        files: of the images.
         size: side of the images.
     """
 
-    paths: list[Path]
+    files: list[Path]
     size: int
 
     def __len__(self) -> int:
-        return len(self.paths)
+        return len(self.files)
 
     def __getitem__(self, items: Tensor) -> Tensor:
         """Return the images of items (b,), (colour/255 − mean)/std with the usual constants of ImageNet.
@@ -46,7 +46,7 @@ class FolderPixels:
         Raises:
             DataError: a file that is absent, damaged or too large.
         """
-        images = torch.stack([self._read(self.paths[i]) for i in items.tolist()])
+        images = torch.stack([self._read(self.files[i]) for i in items.tolist()])
         mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
         return images.sub_(mean).div_(std)
 

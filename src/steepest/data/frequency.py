@@ -27,15 +27,15 @@ def class_counts(labels: ArrayLike, num_classes: int) -> Ints:
     >>> class_counts([0, 2, 0], 3)
     array([2, 0, 1])
     """
-    found = np.asarray(labels)
-    if found.size == 0:
+    y = np.asarray(labels)
+    if y.size == 0:
         raise ValueError("labels are empty; counting classes needs at least one sample")
-    if not np.issubdtype(found.dtype, np.integer):
-        raise ValueError(f"labels must be integers, got {found.dtype}")
-    low, high = int(found.min()), int(found.max())
+    if not np.issubdtype(y.dtype, np.integer):
+        raise ValueError(f"labels must be integers, got {y.dtype}")
+    low, high = int(y.min()), int(y.max())
     if low < 0 or high >= num_classes:
         raise ValueError(f"labels must lie in 0 … {num_classes - 1}, got {low if low < 0 else high}")
-    return np.bincount(found.ravel(), minlength=num_classes).astype(np.int64)
+    return np.bincount(y.ravel(), minlength=num_classes).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,9 +90,10 @@ def frequency_groups(counts: ArrayLike, num_groups: int) -> FrequencyGroups:
         raise ValueError(f"num_groups must be at least 1, got {num_groups}")
     order = np.argsort(n_k, kind="stable")[::-1]
     present = order[n_k[order] > 0]
-    cumulative = np.cumsum(n_k[present])
+    cumulative = np.cumsum(n_k[present])  # n_1 + … + n_j
+    # the first j with (n_1 + … + n_j) · G ≥ g · n, for g = 1 … G−1
     cuts = np.searchsorted(cumulative * num_groups, np.arange(1, num_groups) * cumulative[-1])
-    group = np.searchsorted(cuts, np.arange(len(present)))
+    group = np.searchsorted(cuts, np.arange(len(present)))  # how many cuts fall before a class
     of_class = np.full(len(n_k), -1, dtype=np.int64)
     of_class[present] = group
     samples = np.zeros(num_groups, dtype=np.int64)
@@ -135,7 +136,7 @@ def loss_by_group(loss_by_class: ArrayLike, counts: ArrayLike, groups: Frequency
     for g in range(groups.num_groups):
         members = (groups.of_class == g) & (n_k > 0)
         if members.any():
-            means[..., g] = losses[..., members] @ (n_k[members] / n_k[members].sum())
+            means[..., g] = losses[..., members] @ (n_k[members] / n_k[members].sum())  # Σ n_k ℓ_k / Σ n_k
     return means
 
 

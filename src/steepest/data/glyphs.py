@@ -1,7 +1,7 @@
 """Rendered glyphs: images of up to a few thousand classes, drawn from the fonts that ship with matplotlib.
 
 A class is a character. Its images are its glyph in one of the fonts that have it, distorted: rotated, sheared, scaled,
-shifted, its strokes thickened or thinned unevenly, its contrast lowered, noise added. All of it is ours: a stand-in for
+shifted, its strokes thickened or thinned unevenly, its contrast lowered, noise added. The set is ours: it replaces
 photographs of many classes, at a size that a laptop can train on.
 """
 

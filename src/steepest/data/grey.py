@@ -1,4 +1,4 @@
-"""Sets of grey 28×28 images of ten classes: what MNIST and Fashion-MNIST share."""
+"""Sets of grey 28×28 images of ten classes: what MNIST and Fashion-MNIST have in common."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from steepest.data.idx import Bytes, GreyImages
-from steepest.data.images import ImageSet, Ints, Shape, pooled
+from steepest.data.images import Images, ImageSet, Ints, Shape, pooled
 from steepest.errors import DataError
 
 Source = Annotated[str, Field(min_length=1)]
@@ -51,6 +51,11 @@ class GreySet(ImageSet):
     size: Literal[28, 14] = 28
 
     @property
+    def num_classes(self) -> int:
+        """Return 10."""
+        return 10
+
+    @property
     def shape(self) -> Shape:
         """Return the shape of an image, (1, size, size)."""
         return (1, self.size, self.size)
@@ -59,13 +64,21 @@ class GreySet(ImageSet):
         """Return kind, version, fingerprint and fields without the source: where the same images lie does not matter."""
         return {name: value for name, value in super().description().items() if name != "source"}
 
+    def _images(self, train: GreyPool, held_out: GreyPool, mean: float, std: float) -> Images:
+        """Return the images as (x − mean)/std, with their classes."""
+        images, classes = train.tensors(self.size)
+        held_out_images, held_out_classes = held_out.tensors(self.size)
+        for pixels in (images, held_out_images):
+            pixels.sub_(mean).div_(std)
+        return Images(images, classes, held_out_images, held_out_classes, self.num_classes)
 
-def complete(found: GreyImages, source: str) -> GreyImages:
-    """Return a data set if its sizes are 60,000 + 10,000, on which the sizes known beforehand rely.
+
+def complete(images: GreyImages, source: str) -> GreyImages:
+    """Return a data set after checking that it holds 60,000 + 10,000 images, as `num_images` takes for granted.
 
     Raises:
         DataError: other sizes.
     """
-    if (sizes := (len(found.train), len(found.test))) != PUBLISHED:
+    if (sizes := (len(images.train), len(images.test))) != PUBLISHED:
         raise DataError(f"source {source} holds {sizes[0]} + {sizes[1]} images; MNIST and Fashion-MNIST 60000 + 10000")
-    return found
+    return images

@@ -1,4 +1,4 @@
-"""Grey images of ten classes in the idx format of MNIST, whichever way they come.
+"""Grey images of ten classes in the idx format of MNIST.
 
 An idx file is a big-endian header, two zero bytes, the type (8 = unsigned byte), the number of dimensions and each
 dimension in four bytes, followed by the bytes; often compressed by gzip (Y. LeCun, C. Cortes, C. Burges, The MNIST
@@ -119,13 +119,13 @@ def read_folder(folder: str) -> GreyImages:
     Raises:
         DataError: a file that is absent, unreadable or bad.
     """
-    paths = [_path(Path(os.path.expanduser(folder)), name) for name in FILES]
-    return _read(tuple((path, path.stat().st_mtime_ns) for path in paths))
+    files = [_path(Path(os.path.expanduser(folder)), name) for name in FILES]
+    return _read(tuple((file, file.stat().st_mtime_ns) for file in files))
 
 
 @lru_cache(maxsize=2)
 def _read(files: tuple[tuple[Path, int], ...]) -> GreyImages:
-    """Read once per process; a new time of modification makes a new entry."""
+    """Return the data set of four files, read once per process for each time of modification."""
     try:
         return parse_images([(str(path), path.read_bytes()) for path, _ in files])
     except OSError as error:
@@ -133,7 +133,7 @@ def _read(files: tuple[tuple[Path, int], ...]) -> GreyImages:
 
 
 def _path(folder: Path, name: str) -> Path:
-    found = [path for path in (folder / name, folder / f"{name}.gz") if path.is_file()]
-    if not found:
-        raise DataError(f"folder {folder} holds no {name} or {name}.gz; give the folder of the four idx files")
-    return found[0]
+    for path in (folder / name, folder / f"{name}.gz"):
+        if path.is_file():
+            return path
+    raise DataError(f"folder {folder} holds no {name} or {name}.gz; give the folder of the four idx files")

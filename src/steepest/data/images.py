@@ -1,7 +1,7 @@
-"""Image sets: what they share, and how many images each class has.
+"""Image sets: what they have in common, and how many images each class has.
 
 An image is a float32 tensor (C, H, W). A set that fits into memory is one tensor; a set of image files is read from the
-disk, image by image, when it is indexed. Both answer `images.batch(items)`.
+disk, image by image, when it is indexed. `images.batch(items)` reads both.
 """
 
 from __future__ import annotations

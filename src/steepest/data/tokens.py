@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,7 @@ class Vocabulary(Component):
 class Words(Vocabulary):
     """Lower-cased words, numbers and punctuation marks that occur in the training documents.
 
-    Id 0 is `<unk>`, which stands for all other words; then the words follow, most frequent first, ties in alphabetical
+    Id 0 is `<unk>`, which replaces all other words; then the words follow, most frequent first, ties in alphabetical
     order.
 
     Attributes:
@@ -111,14 +111,9 @@ class BPE(Vocabulary):
 
     def fit(self, train: Sequence[str]) -> tuple[list[str], Encoder]:
         """Merge the most frequent pairs of the training documents."""
-        from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+        from tokenizers import models, trainers
 
-        tokenizer = Tokenizer(models.BPE())
-        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-        trainer = trainers.BpeTrainer(vocab_size=self.size, initial_alphabet=alphabet, show_progress=False)
-        tokenizer.train_from_iterator(train, trainer, length=len(train))
-        return _byte_level(tokenizer)
+        return _strings_and_encoder(trained_tokenizer(models.BPE(), trainers.BpeTrainer, self.size, train))
 
 
 class Unigram(Vocabulary):
@@ -137,15 +132,11 @@ class Unigram(Vocabulary):
 
     def fit(self, train: Sequence[str]) -> tuple[list[str], Encoder]:
         """Fit the probabilities of the pieces on the training documents."""
-        from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+        from tokenizers import models, trainers
 
-        tokenizer = Tokenizer(models.Unigram())
-        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-        trainer = trainers.UnigramTrainer(vocab_size=self.size, initial_alphabet=alphabet, show_progress=False)
-        tokenizer.train_from_iterator(train, trainer, length=len(train))
+        tokenizer = trained_tokenizer(models.Unigram(), trainers.UnigramTrainer, self.size, train)
         tokenizer.model = models.Unigram(_reproducible(json.loads(tokenizer.to_str())["model"]["vocab"]))
-        return _byte_level(tokenizer)
+        return _strings_and_encoder(tokenizer)
 
 
 class GPT2BPE(Vocabulary):
@@ -160,7 +151,7 @@ class GPT2BPE(Vocabulary):
         encoder, merges = fetch(GPT2_BPE).values()
         tokenizer = Tokenizer(models.BPE.from_file(str(encoder), str(merges)))
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-        return _byte_level(tokenizer)
+        return _strings_and_encoder(tokenizer)
 
     def fingerprint(self) -> str:
         """Return the hash of the pinned artefact."""
@@ -177,10 +168,10 @@ def words(text: str) -> list[str]:
 
 
 def _reproducible(pieces: list[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Return pieces with log probabilities freed of the library's changing order, most probable first.
+    """Return pieces with log probabilities that do not depend on the library's changing order, most probable first.
 
-    It sums in an order that changes from run to run, hence the rounding; and to the bytes that were pruned, but have to
-    stay, it gives the least log probability plus 10⁻⁴ times their number in such an order.
+    It sums in an order that changes from run to run, hence the rounding; and the bytes that were pruned, but have to
+    stay, get the least log probability plus 10⁻⁴ times their number in such an order.
     """
     least = min(score for _, score in pieces)
     stayed = {piece for piece, score in pieces if len(piece) == 1 and score < least + 256 * 1e-4}
@@ -188,7 +179,26 @@ def _reproducible(pieces: list[tuple[str, float]]) -> list[tuple[str, float]]:
     return sorted(scores, key=lambda pair: (-pair[1], pair[0]))
 
 
-def _byte_level(tokenizer: Tokenizer) -> tuple[list[str], Encoder]:
+def trained_tokenizer(model: Any, trainer: Callable[..., Any], size: int, texts: Sequence[str]) -> Tokenizer:
+    """Return a tokenizer of bytes whose model was trained on texts.
+
+    Args:
+        model: an empty model of the library tokenizers.
+        trainer: the class that trains it.
+        size: number of tokens, the 256 bytes included.
+        texts: training documents.
+    """
+    from tokenizers import Tokenizer, pre_tokenizers
+
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    training = trainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator(texts, training, length=len(texts))
+    return tokenizer
+
+
+def _strings_and_encoder(tokenizer: Tokenizer) -> tuple[list[str], Encoder]:
     from tokenizers import decoders
 
     decode = decoders.ByteLevel().decode
@@ -221,7 +231,7 @@ def tokenize(corpus: Corpus, vocabulary: Vocabulary) -> Tokenized:
     """Return the corpus as token ids, split by document.
 
     The result is kept in the cache folder under the hash of both descriptions and of the corpus's content, and is
-    hashed again when it is read: a damaged entry is built anew.
+    hashed again when it is read: a damaged entry is built again.
 
     Raises:
         DataError: a corpus that cannot be read or has a single token type, or a cache that cannot be written.

@@ -1,4 +1,4 @@
-"""The characters that can be told apart, and their glyphs in the fonts that ship with matplotlib.
+"""Distinct characters, and their glyphs in the fonts that ship with matplotlib.
 
 Characters come from DejaVu Sans: first letters, then numbers, punctuation and symbols; within these, characters that
 Unicode does not compose of others first; then by code point. A character whose glyph looks like that of an earlier one,
@@ -20,13 +20,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from steepest.data.frequency import Ints
 from steepest.errors import DataError
 from steepest.files import sha256
 
 if TYPE_CHECKING:
     from PIL.ImageFont import FreeTypeFont
 
-Ints = NDArray[np.int64]
 FONTS = (
     *(f"DejaVuSans{style}" for style in ("", "-Bold", "-Oblique", "-BoldOblique")),
     *(f"DejaVuSansMono{style}" for style in ("", "-Bold", "-Oblique", "-BoldOblique")),
@@ -59,7 +59,7 @@ class Atlas:
 
 @lru_cache(maxsize=2)
 def atlas(num_classes: int) -> Atlas:
-    """Return the glyphs of the first characters that can be told apart.
+    """Return the glyphs of the first characters that look different.
 
     Raises:
         DataError: matplotlib without its fonts.
@@ -142,10 +142,10 @@ def _coverage(name: str) -> dict[Any, Any]:
 
 
 def _path(name: str) -> Path:
-    found = find_spec("matplotlib")
-    path = Path(str(found and found.origin)).parent / "mpl-data" / "fonts" / "ttf" / f"{name}.ttf"
+    library = find_spec("matplotlib")
+    path = Path(str(library and library.origin)).parent / "mpl-data" / "fonts" / "ttf" / f"{name}.ttf"
     if not path.is_file():
-        raise DataError(f"font {name}.ttf is not where matplotlib keeps its own; install matplotlib again with pip")
+        raise DataError(f"font {name}.ttf is not where matplotlib keeps its fonts; install matplotlib again with pip")
     return path
 
 

@@ -91,7 +91,7 @@ def advise(case: Case) -> list[Advice]:
 OPTIMIZER: Mapping[Tail, str] = {
     "heavy": "Use Adam, or sign descent with momentum. SGD would learn the frequent classes and leave the rare ones.",
     "moderate": "Adam is the safe choice; SGD with a tuned rate and momentum loses little.",
-    "none": "SGD with momentum will do: nothing in these frequencies asks for Adam.",
+    "none": "SGD with momentum will do: nothing in these frequencies needs Adam.",
 }
 
 
@@ -111,7 +111,7 @@ def _weighting(case: Case) -> Advice:
         return Advice(("weighting: no tail",), "Leave the loss unweighted.", because)
     says = "With Adam leave the loss unweighted. If it has to be SGD, weigh class k by 1/√π_k rather than 1/π_k."
     because = (
-        f"1/π_k would span 1 … {range_:,.0f}, so that single samples of rare classes rule the step; 1/√π_k 1 … "
+        f"1/π_k would span 1 … {range_:,.0f}, so that single samples of rare classes dominate the step; 1/√π_k 1 … "
         f"{range_**0.5:,.0f}."
     )
     return Advice((f"weighting: {'labels' if case.summary.kind == 'labels' else 'text'}",), says, because)
@@ -158,7 +158,7 @@ def _batch(case: Case) -> Advice:
 
 
 def ratio_text(ratio: float | None) -> str:
-    """Return a ratio as people say it.
+    """Return a ratio in words.
 
     >>> ratio_text(13.46), ratio_text(1.0), ratio_text(None)
     ('13 times', '1.0 times', 'more than a million times')

@@ -26,7 +26,7 @@ class ByteRange:
         path: the file.
         start: of the first byte.
         stop: behind the last byte.
-        held: the bytes, if they are at hand.
+        held: the bytes, if they were read already.
     """
 
     path: Path
@@ -122,7 +122,7 @@ def _next(stream: pa.NativeFile, path: Path, size: int) -> bytes:
 
 
 def damaged(path: Path, error: Exception) -> DataError:
-    """Return the error for a file whose content is not what its name says."""
+    """Return the error for a file whose content does not match its name."""
     reason = str(error).partition("\n")[0][:150].rstrip(". ")
     return DataError(f"{path} is cut off or damaged: {reason}; make or fetch it again")
 

@@ -149,7 +149,7 @@ def id_counts(ids: np.ndarray, place: str) -> Ints:
     """Return the counts of token ids, shape (largest id + 1,).
 
     Raises:
-        DataError: an id below 0 or too large to be one; `place` says where.
+        DataError: an id below 0 or too large; `place` is named in the message.
 
     >>> id_counts(np.array([2, 0, 2], dtype=np.uint16), "here")
     array([1, 0, 2])

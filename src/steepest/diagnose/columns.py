@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,12 +23,11 @@ from steepest.errors import DataError, UsageError, unknown
 MISSING, NEGATIVE, NOT_UTF8 = "rows without a value", "negative labels", "rows that are not UTF-8"
 MALFORMED = "malformed rows"
 TEXT, LABELS = "text", ("label", "labels", "class", "target")
-BATCH = 2**16
 
 
 @dataclass(frozen=True, eq=False)
 class Values:
-    """A stretch of a column: labels, or texts where `how` is given to `count`.
+    """A part of a column: labels, or texts where `how` is given to `count`.
 
     Attributes:
         place: what messages call it.
@@ -54,49 +54,38 @@ class Values:
 
 
 @dataclass(frozen=True)
-class JsonLines:
-    """A byte range of JSON Lines."""
+class Unread:
+    """A part of a column that is read by the process that counts it.
 
-    range: ByteRange
-    column: str
+    Attributes:
+        read: returns its values; it can be sent to a worker process.
+    """
 
-    def count(self, how: Tokenization | None) -> PartCounts:
-        """Return the counts of the labels, or those of the texts' tokens."""
-        return self._values().count(how)
-
-    def texts(self) -> list[str]:
-        """Return the texts."""
-        return self._values().texts()
-
-    def _values(self) -> Values:
-        data = self.range.read()
-        array, malformed = json_column(data, self.column, str(self.range.path))
-        return Values(str(self.range.path), array, len(data), malformed)
-
-
-@dataclass(frozen=True)
-class RowGroup:
-    """A row group of a Parquet file."""
-
-    path: Path
-    group: int
-    column: str
+    read: partial[Values]
 
     def count(self, how: Tokenization | None) -> PartCounts:
         """Return the counts of the labels, or those of the texts' tokens."""
-        return self._values().count(how)
+        return self.read().count(how)
 
     def texts(self) -> list[str]:
         """Return the texts."""
-        return self._values().texts()
+        return self.read().texts()
 
-    def _values(self) -> Values:
-        try:
-            file = pa.parquet.ParquetFile(self.path)
-            column = file.read_row_group(self.group, columns=[self.column])[self.column].combine_chunks()
-        except (pa.ArrowException, OSError) as error:
-            raise damaged(self.path, error) from None
-        return Values(str(self.path), column, column.nbytes)
+
+def json_values(part: ByteRange, column: str) -> Values:
+    """Return one key of a byte range of JSON Lines."""
+    data = part.read()
+    array, malformed = json_column(data, column, str(part.path))
+    return Values(str(part.path), array, len(data), malformed)
+
+
+def row_group_values(path: Path, group: int, column: str) -> Values:
+    """Return a column of a row group of a Parquet file."""
+    try:
+        array = pa.parquet.ParquetFile(path).read_row_group(group, columns=[column])[column].combine_chunks()
+    except (pa.ArrowException, OSError) as error:
+        raise damaged(path, error) from None
+    return Values(str(path), array, array.nbytes)
 
 
 def count_values(values: pa.Array, how: Tokenization | None, place: str) -> PartCounts:
@@ -280,10 +269,10 @@ def choose(column: str | None, names: Sequence[str], place: str) -> str:
     return usual
 
 
-def row_groups(path: Path, column: str) -> Iterator[RowGroup]:
+def row_groups(path: Path, column: str) -> Iterator[Unread]:
     """Yield the row groups of a Parquet file."""
     try:
         number = pa.parquet.read_metadata(path).num_row_groups
     except (pa.ArrowException, OSError) as error:
         raise damaged(path, error) from None
-    yield from (RowGroup(path, group, column) for group in range(number))
+    yield from (Unread(partial(row_group_values, path, group, column)) for group in range(number))

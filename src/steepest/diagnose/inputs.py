@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Literal, Protocol
@@ -43,7 +44,7 @@ SAMPLE_PARTS = 16
 
 
 class Part(Protocol):
-    """A stretch of an input that one process counts by itself."""
+    """A part of an input that one process counts on its own."""
 
     def count(self, how: Tokenization | None) -> PartCounts:
         """Return its counts."""
@@ -240,4 +241,5 @@ def _table_parts(file: Path, form: str, column: str) -> Iterator[Part]:
         case "Parquet":
             yield from columns.row_groups(file, column)
         case _:
-            yield from (columns.JsonLines(part, column) for part in byte_ranges(file, LINE_END))
+            for part in byte_ranges(file, LINE_END):
+                yield columns.Unread(partial(columns.json_values, part, column))

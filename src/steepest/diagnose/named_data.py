@@ -8,9 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from steepest.data.artefacts import NEWSGROUPS, fetch
-from steepest.data.corpora import NAMED
-from steepest.data.corpus import read_text
+from steepest.data.corpora import NAMED, labelled
 from steepest.diagnose.columns import Values
 
 ROWS = 2**12
@@ -29,15 +27,9 @@ def _texts(name: str) -> Callable[[], pa.Array]:
 
 
 def _labels(table: str) -> Callable[[], pa.Array]:
-    """Return the function that gives the first column of both parts of a collection."""
-
-    def read() -> pa.Array:
-        files = fetch(NEWSGROUPS)
-        parts = [files[f"orangecontrib/text/datasets/{table}-{part}.tab"] for part in ("train", "test")]
-        rows = [line.partition("\t") for part in parts for line in read_text(part).split("\n")[3:]]
-        return pa.array([label for label, _, text in rows if label and text.strip()], pa.large_string())
-
-    return read
+    """Return the function that gives the labels of both parts of a collection."""
+    parts = (f"{table}-train", f"{table}-test")
+    return lambda: pa.array([label for part in parts for label, _ in labelled(part)], pa.large_string())
 
 
 def _fashion() -> pa.Array:

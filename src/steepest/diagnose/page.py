@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from steepest.claims.paper import Drawing
 from steepest.diagnose.diagnosis import Diagnosis
@@ -41,7 +42,7 @@ def write_page(diagnosis: Diagnosis, verdicts: Judged, target: Path, again: str,
         drawings["vocabulary"] = lambda: vocabulary_drawing(diagnosis)
     if diagnosis.predictions:
         drawings["prediction"] = lambda: draw(diagnosis.predictions)
-    content = {"diagnosis": diagnosis, "verdicts": verdicts, "again": again, "missing": missing}
+    content: dict[str, Any] = {"diagnosis": diagnosis, "verdicts": verdicts, "again": again, "missing": missing}
     return write_with_drawings(
         target,
         drawings,

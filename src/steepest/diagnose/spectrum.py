@@ -1,4 +1,4 @@
-"""The frequency spectrum: how many classes occur how often. It is all that a diagnosis needs to know of a data set.
+"""The frequency spectrum: how many classes occur how often. A diagnosis needs nothing else of a data set.
 
 With n samples there are fewer than √(2n) different class sizes, so that the spectrum of any input fits in memory, where
 the counts of its classes may not. The name is that of lexical statistics (Baayen 2001, *Word Frequency Distributions*).

@@ -32,7 +32,7 @@ class TailFit:
 
     Attributes:
         alpha: α of p(n) ∝ n^−α.
-        standard_error: of α; asymptotic, for n_min as if known beforehand.
+        standard_error: of α; asymptotic, with n_min taken as given.
         n_min: the size from which the law is fitted; the one with the smallest distance.
         classes: number of classes of that size or more.
         distance: Kolmogorov–Smirnov distance of the sizes from the law.

@@ -20,7 +20,7 @@ def judged(topics: Iterable[str], papers: Iterable[Paper], store: Store) -> Judg
 
     Args:
         topics: of `steepest.diagnose.advice.TOPICS`.
-        papers: those to ask.
+        papers: whose claims are looked up.
         store: where the runs are.
     """
     verdicts: dict[str, list[Verdict]] = {topic: [] for topic in topics}

@@ -17,7 +17,7 @@ from itertools import chain
 
 import numpy as np
 
-from steepest.data.tokens import BPE
+from steepest.data.tokens import BPE, trained_tokenizer
 from steepest.diagnose.spectrum import Ints
 
 BYTES = 256
@@ -48,13 +48,9 @@ def counts_by_size(texts: Sequence[str], sizes: Sequence[int]) -> Iterator[tuple
 
 def _trained(texts: Sequence[str], size: int) -> tuple[list[Pair] | None, Ints]:
     """Return the parts of every token beyond the bytes, None if one has several, and the counts of all tokens."""
-    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+    from tokenizers import models, trainers
 
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
-    tokenizer.train_from_iterator(texts, trainer, length=len(texts))
+    tokenizer = trained_tokenizer(models.BPE(), trainers.BpeTrainer, size, texts)
     model = json.loads(tokenizer.to_str())["model"]
     ids, merges = model["vocab"], model["merges"]
     encodings = tokenizer.encode_batch_fast(list(texts))

@@ -33,7 +33,7 @@ class Rule:
         cut: the rule; no word holds a blank.
         marks: ASCII characters that are words by themselves wherever they stand.
         lower: whether the rule lower-cases.
-        plain: tells which pieces, free of marks and lower-cased, are one word as they are.
+        plain: which pieces, without marks and lower-cased, are one word unchanged.
     """
 
     cut: Callable[[str], list[str]]
@@ -56,7 +56,7 @@ RULES = {
 def count_words(text: bytes, rule: Rule, place: str) -> PartCounts:
     """Return the counts of the words of a text that begins and ends with whole words; a word may be in several rows.
 
-    Words that are not UTF-8 are skipped and counted; here a word is what stands between ASCII blanks.
+    Words that are not UTF-8 are skipped and counted; here a word is what is between ASCII blanks.
 
     Raises:
         DataError: the text is binary, or UTF-16.

@@ -2,7 +2,7 @@
 
     ℓ_i = log Σ_k exp(z_ik) − z_iy_i,  z_i = W h_i + b,  objective = Σ_i w_i ℓ_i
 
-The weights are known before the forward pass, so the gradient of a chunk's logits is taken while they are at hand:
+The weights are known before the forward pass, so the gradient of a chunk's logits is computed while they exist:
 ∂objective/∂z_i = w_i (p_i − e_{y_i}), p_i = softmax(z_i), which overwrites the logits and is used at once for the gradients
 of h, W and b. The backward pass only scales them. Memory beyond inputs and gradients is one chunk of logits, twice where
 the products are in bfloat16, and one addend of the gradient of W, whatever n is.

@@ -1,4 +1,4 @@
-"""Frozen one-layer transformer: attention with a residual connection, no MLP, normalisation or dropout.
+"""Features of a frozen one-layer transformer: attention with a residual connection, no MLP, normalisation or dropout.
 
 Shapes: B windows, T tokens per window, D width, V vocabulary.
 """
@@ -39,7 +39,7 @@ def frozen_features(tokens: Tensor, vocabulary: int, width: int, generator: torc
         tokens: ids, shape (B, T), int64.
         vocabulary: V.
         width: D. The paper has D = 1200 and E ~ N(0, 0.02²), so √D·E has standard deviation 0.69; at other widths E is
-            scaled so that it keeps this value, else the positions would drown the tokens.
+            scaled so that it keeps this value, else the positions would be much larger than the tokens.
         generator: draws E, then the attention's projections.
 
     Returns:

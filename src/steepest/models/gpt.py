@@ -79,10 +79,10 @@ def init(shape: GPTShape, num_classes: int, generator: torch.Generator) -> dict[
 
     "ptb": MLP, head and E from N(0, 0.02²), LayerNorm weights from N(1, 0.02²), attention as torch draws it.
     "gpt2": s = 0.02√2 for W₁, head and E, s/√(2·depth) for W₂ and the attention's output, LayerNorm weights 1; the
-    input projection of the attention, which the paper does not name, as torch draws it.
+    input projection of the attention, of which the paper says nothing, as torch draws it.
 
     The paper's √D·E has standard deviation 0.63 at D = 1000 ("ptb") and 0.78 at D = 768 ("gpt2"). Below these widths E
-    is scaled to keep it, else the positions, whose numbers do not shrink with D, would drown the tokens.
+    is scaled to keep it, else the positions, whose numbers do not shrink with D, would be much larger than the tokens.
 
     Args:
         shape: of the model.
@@ -153,7 +153,7 @@ def num_params(shape: GPTShape, num_classes: int) -> int:
 def flops_per_token(shape: GPTShape, num_classes: int) -> float:
     """Return the operations of all matrix products for one token, forward and backward.
 
-    6 (depth · (4D² + 2DM) + cD) + 6 · depth · D (T + 1): every weight of a product meets a token three times (output,
+    6 (depth · (4D² + 2DM) + cD) + 6 · depth · D (T + 1): every weight of a product is used three times for a token (output,
     both gradients), 2 operations each; scores and their use cost 4D forward per key, thrice that with the backward
     pass, and the causal mask leaves (T + 1)/2 keys on average. Derived by us.
     """
@@ -228,7 +228,7 @@ def _causal_mask(length: int, dtype: torch.dtype) -> Tensor:
 
 @contextmanager
 def _noise(key: int | None, device: torch.device) -> Iterator[None]:
-    """Let torch's generators start from `key` inside, and put them back afterwards."""
+    """Seed torch's generators with `key` inside, and restore them afterwards."""
     if key is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""What image models share: the draw of convolutions, layer norms at initialisation, names of arrays.
+"""Parts of image models: drawing convolutions, layer norms at initialisation, names of arrays.
 
 Z_o = Σ_i W_{oi} ⋆ X_i + b_o   (cross-correlation over i input channels)
 """

@@ -1,4 +1,4 @@
-"""Class counts of what a user has at hand: the counts themselves, a corpus, or a dataset."""
+"""Class counts of what a user gives: the counts themselves, a corpus, or a dataset."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _parts(dataset: Any) -> Iterator[Tensor]:
     """Yield the class ids of a dataset part by part."""
     if isinstance(dataset, Mapping):
         raise DataError(
-            f"one split of a dataset is expected, got all of {', '.join(dataset)}; give dataset['train'], say"
+            f"one split of a dataset is expected, got all of {', '.join(dataset)}; give dataset['train'], for example"
         )
     if hasattr(dataset, "targets"):
         yield _ids(dataset.targets)

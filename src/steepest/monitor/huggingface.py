@@ -4,8 +4,8 @@
     Trainer(model, args, train_dataset=data, callbacks=[watch])                                 # reads the logits
     Trainer(model, args, train_dataset=data, callbacks=[watch], compute_loss_func=watch.loss)   # costs nothing
 
-Events of the Trainer show neither inputs nor logits, so the callback puts a forward hook on the model while it trains. The
-loss is the model's own, and every parameter has the bits that it has without a callback. With `compute_loss_func` the loss
+The Trainer's events give neither inputs nor logits, so the callback puts a forward hook on the model while it trains. The
+loss is the model's own, and every parameter has the same bits as without the callback. With `compute_loss_func` the loss
 by example is computed once, for training and for the monitor; it is the Trainer's own up to rounding.
 """
 
@@ -35,8 +35,8 @@ class FrequencyCallback(TrainerCallback):  # type: ignore[misc]
 
     Args:
         monitor: to be fed; its class weights and label smoothing are those of `loss`.
-        shift: whether logits at t are about the label at t + 1; None asks whether `transformers` has the model as a
-            causal language model.
+        shift: whether logits at t are about the label at t + 1; None takes what `transformers` says: whether the model
+            is a causal language model.
     """
 
     def __init__(self, monitor: FrequencyMonitor, shift: bool | None = None) -> None:

@@ -1,11 +1,11 @@
-"""How sure a difference of two mean losses is, and since when one stands.
+"""Intervals of differences of two mean losses, and since which window such a difference exists.
 
     δ = m₁ − m₀,  se² = s₁²/n₁ + s₀²/n₀,  interval δ ± t_{1−α/2, ν} se
     ν = se⁴ / ((s₁²/n₁)²/(n₁−1) + (s₀²/n₀)²/(n₀−1))
 
-Welch (1947); s² are the sample variances. Several intervals at once share α = 5 % (Bonferroni), so that all of them hold
-with probability 95 %. Examples are taken as independent: tokens of one text are not quite, and their intervals are
-somewhat narrower than they should be; so are those of a window that visits the same examples several times.
+Welch (1947); s² are the sample variances. Several intervals together share α = 5 % (Bonferroni), so that all of them hold
+with probability 95 %. Examples are assumed to be independent. Tokens of one text are not, so that their intervals are
+somewhat too narrow; so are those of a window that visits the same examples several times.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def welch(sample: Sample, reference: Sample, at_once: int = 1) -> Interval:
 def since(low: ArrayLike) -> int | None:
     """Return the first window from which on every interval lies above 0, None if the last one does not.
 
-    Windows that say nothing (NaN) are passed over.
+    Windows without an interval (NaN) are left out.
 
     >>> since([0.1, -0.2, 0.3, float("nan"), 0.2])
     2

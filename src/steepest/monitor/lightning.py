@@ -7,7 +7,7 @@
 
     Trainer(callbacks=[FrequencyCallback(monitor)])
 
-The step returns what the monitor reads, one key more than Lightning asks for. Its loss is not used: Lightning divides it
+The step returns what the monitor reads, one key more than Lightning needs. Its loss is not used: Lightning divides it
 by the number of accumulated batches.
 """
 
@@ -54,7 +54,7 @@ class FrequencyCallback(Callback):  # type: ignore[misc]
                 logger.log_metrics(numbers, step=trainer.global_step)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the monitor's state, of all processes; Lightning asks on each."""
+        """Return the monitor's state, of all processes; Lightning calls this on each."""
         return self.monitor.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -69,7 +69,7 @@ def _chunk(z: Tensor, y: Tensor, w: Tensor | None, epsilon: float) -> tuple[Tens
 
 
 def _hits(z: Tensor, y: Tensor, tops: Tensor) -> Tensor:
-    """Return where argmax z = y. On a CPU it is slow and asked only where the target is among the largest."""
+    """Return where argmax z = y. On a CPU, where argmax is slow, only rows whose target is among the largest are looked at."""
     if z.device.type != "cpu":
         return z.argmax(1) == y
     rows = tops.nonzero().squeeze(1)

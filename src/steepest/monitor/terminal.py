@@ -3,8 +3,8 @@
     for batch in live(loader, monitor):
         ...
 
-In a terminal, a table that is drawn anew between batches, at most twice a second. Elsewhere (a log file) the sentences of
-the reading, once a minute. The view reads this process alone; of several processes, the first shows it.
+In a terminal, a table that is redrawn between batches, at most twice a second. Elsewhere (a log file) the sentences of
+the reading, once a minute. The view reads this process only; of several processes, the first shows it.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def live(items: Iterable[Item], monitor: FrequencyMonitor, console: Console | No
     """Yield the items, and show the monitor between them and at the end.
 
     Args:
-        items: batches, or whatever the loop runs over.
-        monitor: to be shown.
-        console: where to; the standard output by default.
+        items: what the loop iterates over, such as batches.
+        monitor: what is shown.
+        console: where it is shown; the standard output by default.
     """
     console = console or Console()
     if distributed.rank() > 0:
@@ -53,7 +53,7 @@ def live(items: Iterable[Item], monitor: FrequencyMonitor, console: Console | No
 
 
 def _between(items: Iterable[Item], seconds: float, show: Callable[[], None]) -> Iterator[Item]:
-    """Yield the items; show after so many seconds, and when they end."""
+    """Yield the items; show the monitor after so many seconds, and at the end."""
     shown = time.monotonic()
     try:
         for item in items:

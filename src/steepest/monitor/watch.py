@@ -130,25 +130,16 @@ class FrequencyMonitor:
             ValueError: shapes, types or (on a CPU) class ids that do not fit. On an accelerator, where looking would
                 mean waiting, examples with such ids are left out, counted and reported.
         """
+        given = logits, targets, losses, correct, mask, class_axis
         if torch.compiler.is_compiling():  # called from a compiled function: not a part of its graph
-            apart = torch.compiler.disable(self._update)  # type: ignore[no-untyped-call]
-            apart(logits, targets, losses, correct, mask, class_axis, step)
+            torch.compiler.disable(self._update)(given, step)  # type: ignore[no-untyped-call]
         else:
-            self._update(logits, targets, losses, correct, mask, class_axis, step)
+            self._update(given, step)
 
     @torch.no_grad()
-    def _update(
-        self,
-        logits: Tensor | None,
-        targets: Tensor | None,
-        losses: Tensor | None,
-        correct: Tensor | None,
-        mask: Tensor | None,
-        class_axis: int,
-        step: int | None,
-    ) -> None:
+    def _update(self, given: tuple[Any, Any, Any, Any, Any, int], step: int | None) -> None:
         if self._windows is None or self.updates % self.every == 0:
-            examples = checked(logits, targets, losses, correct, mask, class_axis, self.ignore_index)
+            examples = checked(*given, self.ignore_index)
             self._windows = self._ready(examples)
             self._add(examples, self._windows)
         self.updates += 1

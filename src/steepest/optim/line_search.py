@@ -12,8 +12,8 @@ below min(γ lr, ρ/L).
 
 Source: L. Armijo (1966), *Minimization of functions having Lipschitz continuous first partial derivatives*; the
 constants are those of the code released with F. Kunstner et al. (2024), arXiv 2402.19449. Differs from that code: at
-most `max_backtracks` trials are rejected in one step (it may loop for ever), after which w is restored and the next
-step goes on from the last η; trials ask for the loss alone. In floating point a decrease below the rounding of f counts
+most `max_backtracks` trials are rejected in one step (it may never end), after which w is restored and the next
+step continues from the last η; trials evaluate the loss only. In floating point a decrease below the rounding of f counts
 as reached. torch has no counterpart (`torch.optim.LBFGS` searches along another direction).
 """
 
@@ -105,7 +105,7 @@ class LineSearchGD(Descent):
         lr: η before the first step, in parameter² / loss.
         growth: γ >= 1, by which η grows from step to step.
         shrink: ρ in (0, 1), by which a rejected η is multiplied.
-        decrease: c in (0, 1), the part of the linear decrease that is asked for.
+        decrease: c in (0, 1), the part of the linear decrease that is required.
         max_backtracks: trials rejected at most in one step, >= 0.
 
     Raises:

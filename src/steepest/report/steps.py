@@ -1,4 +1,4 @@
-"""The stepped view of the page: loss by frequency group as training goes on, one line per method, moved by a slider.
+"""The stepped view of the page: loss by frequency group after a number of updates, which a slider sets, one line per method.
 
 Gradient descent learns the frequent classes first, sign descent and Adam all of them together: a slider shows that better
 than one picture.

@@ -1,1 +1,1 @@
-"""Closed forms: what class frequencies alone say."""
+"""Closed forms: what follows from class frequencies alone."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 EPSILONS = (0.5, 0.25, 0.1, 0.05, 0.01)
 NUMBERS = 2.5e8  # updates times classes of a direct count; beyond this it is given up
-MOST_CLASSES = 2**20  # of data with more classes, as many as this of the most frequent ones are looked at
+MOST_CLASSES = 2**20  # the most frequent ones; of data with more classes the others are left out
 
 
 @dataclass(frozen=True)
