@@ -22,7 +22,7 @@ from steepest.errors import DataError, UsageError, unknown
 MISSING, NEGATIVE, NOT_UTF8 = "rows without a value", "negative labels", "rows that are not UTF-8"
 MALFORMED = "malformed rows"
 TEXT, LABELS = "text", ("label", "labels", "class", "target")
-BATCH = 2**16
+UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError, KeyError)  # what reading a damaged table may raise
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,8 @@ class RowGroup:
         try:
             file = pa.parquet.ParquetFile(self.path)
             column = file.read_row_group(self.group, columns=[self.column])[self.column].combine_chunks()
-        except (pa.ArrowException, OSError) as error:
+            column.validate(full=True)
+        except UNREADABLE as error:
             raise damaged(self.path, error) from None
         return Values(str(self.path), column, column.nbytes)
 
@@ -114,6 +115,8 @@ def count_values(values: pa.Array, how: Tokenization | None, place: str) -> Tall
     values, skipped = _flat(values), Counter[str]()
     if isinstance(values, pa.DictionaryArray):
         values = values.dictionary_decode()
+    if pa.types.is_string_view(values.type):
+        values = values.cast(pa.large_string())
     if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
         values = _utf8(values, skipped)
     present = values.drop_null()
@@ -137,7 +140,7 @@ def _flat(values: pa.Array) -> pa.Array:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _label_counts(labels: pa.Array, skipped: Counter[str], place: str) -> pa.Table:
@@ -234,7 +237,7 @@ def csv_values(path: Path, column: str) -> Iterator[Values]:
         ):
             yield Values(str(path), batch.column(0), batch.nbytes, malformed)
             malformed = 0
-    except (pa.ArrowException, OSError) as error:
+    except UNREADABLE as error:
         raise damaged(path, error) from None
 
 
@@ -242,7 +245,7 @@ def csv_names(path: Path) -> list[str]:
     """Return the column names of a CSV file."""
     try:
         return list(_csv(path, lambda _: "skip", None).schema.names)
-    except (pa.ArrowException, OSError) as error:
+    except UNREADABLE as error:
         raise damaged(path, error) from None
 
 
@@ -259,12 +262,18 @@ def _csv(
 
 
 def arrow_values(path: Path, column: str) -> Iterator[Values]:
-    """Yield a column of an Arrow stream, as the library datasets saves them."""
+    """Yield a column of an Arrow stream, as the library datasets saves them.
+
+    Arrow follows offsets and indices unchecked, out of memory where they are damaged, so values are validated first. Batches
+    are read, not mapped: reading a map of a file that is cut off meanwhile ends the process.
+    """
     try:
-        with pa.memory_map(str(path)) as file:
+        with pa.OSFile(str(path)) as file:
             for batch in pa.ipc.open_stream(file):
-                yield Values(str(path), batch.column(column), batch.column(column).nbytes)
-    except (pa.ArrowException, OSError) as error:
+                values = batch.column(column)
+                values.validate(full=True)
+                yield Values(str(path), values, values.nbytes)
+    except UNREADABLE as error:
         raise damaged(path, error) from None
 
 
@@ -291,6 +300,6 @@ def row_groups(path: Path, column: str) -> Iterator[RowGroup]:
     """Yield the row groups of a Parquet file."""
     try:
         number = pa.parquet.read_metadata(path).num_row_groups
-    except (pa.ArrowException, OSError) as error:
+    except UNREADABLE as error:
         raise damaged(path, error) from None
     yield from (RowGroup(path, group, column) for group in range(number))
