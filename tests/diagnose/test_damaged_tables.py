@@ -62,9 +62,7 @@ def outcome(path: Path, how: Tokenization | None) -> str:
         *_, total = count(open_input(str(path), "label", as_text=how is not None), how)
         total.result()
     except SteepestError as error:  # also a column whose name is damaged
-        assert str(error).count("\n") == 0
-        assert path.name in str(error)
-        return "refused"
+        return "refused" if path.name in str(error) and "\n" not in str(error) else str(error)
     return "counted"
 
 

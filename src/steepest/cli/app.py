@@ -71,7 +71,8 @@ EXAMPLES = {
 
 HELP = """Why do Adam and sign descent beat gradient descent, and when? Every claim is measured again, here.
 
-Exit codes: 0 done, 1 a claim is contradicted (check), 2 usage, 3 data, 4 store, 5 memory, 130 interrupted."""
+Exit codes: 0 done, 1 a claim is contradicted (check), 2 usage, 3 data, 4 store, 5 memory, 130 interrupted,
+141 the output was closed."""
 
 app = App(
     name="steepest",

@@ -45,7 +45,7 @@ def test_runs_keep_curvature_probabilities_and_blocks_at_their_steps(tmp_path: P
     (spec,) = plan.calculations
     assert isinstance(spec, Spec)
     assert [type(probe) for probe in spec.probes] == [CurvatureByClass, ProbabilityByGroup, HessianBlocks]
-    run = Store(tmp_path).put(spec.id, spec.description(), execute(spec), 0.0)
+    run = Store(tmp_path).put(spec, execute(spec), 0.0)
     rows = at(run, "curvaturebyclass", 50)
     np.testing.assert_array_equal(rows["step"], [50] * 7)
     np.testing.assert_array_equal(rows["count"], [8, 4, 4, 2, 2, 2, 2])
