@@ -9,10 +9,12 @@
 | 4 | store: not writable, full, or not a store; any other file that cannot be read or written |
 | 5 | memory: it ran out, or a worker process was killed |
 | 130 | interrupted; what was finished is kept |
+| 141 | whoever read the output has gone, as `head` does; nothing is printed |
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -49,3 +51,10 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     near = get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     return UsageError(f"unknown {kind} {name!r}{hint} (known: {', '.join(known)})")
+
+
+def say(message: str) -> None:
+    """Print a message as one line on stderr, if there is one; what could move the cursor is shown as ?."""
+    if sys.stderr is not None:
+        line = " ".join(message.split())
+        print("steepest: " + "".join(c if c.isprintable() else "?" for c in line), file=sys.stderr, flush=True)

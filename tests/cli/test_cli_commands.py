@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -95,15 +96,41 @@ def test_status_counts_runs_and_names_damage(cli, tmp_path):
     (run / "spec.json").write_bytes(b"{}")
     answer = cli("status", NUMBERS)
     assert re.search(r"numbers +2/3", answer.out)
-    assert "1 entries" in answer.out
+    assert f"{run} is damaged: spec.json does not match its digest" in answer.out
     (row,) = cli("status", NUMBERS, "--json").json
     assert (row["done"], row["expected"]) == (2, 3)
     shown = cli("show", run.name)
     assert shown.code == 4
     assert f"run {run.name} in {tmp_path}/store is damaged" in shown.err
-    assert str(run) in cli("doctor").out
+    assert f"{run} is damaged: spec.json does not" in cli("doctor").out
     assert cli("run", NUMBERS, "--jobs", "1").code == 0
     assert cli("show", run.name[:8]).code == 0
+
+
+def test_copies_of_other_runs_are_not_believed_and_are_trained_again(cli, tmp_path):
+    """A number under the id of another number and of a training run, and the training run under the id of a number."""
+    (tmp_path / "text.txt").write_text("a b a c. " * 20)
+    everything = ("textpaper", "--set", f"path={tmp_path / 'text.txt'}")
+    cli("run", *everything, "--jobs", "1")
+    before = {run: (run / "spec.json").read_bytes() for run in runs(tmp_path / "store")}
+    numbers = [run for run in before if not (run / "curves.parquet").exists()]
+    trained = next(run for run in before if (run / "curves.parquet").exists())
+    aside = shutil.copytree(trained, tmp_path / "aside")
+    copies = [(numbers[0], numbers[1]), (numbers[0], trained), (aside, numbers[2])]
+    for source, target in copies:
+        shutil.rmtree(target)
+        shutil.copytree(source, target)
+    assert {row["verdict"] for row in cli("check", *everything, "--json").json} == {"not run"}
+    for command in (("status", *everything), ("doctor",)):
+        said = cli(*command).out.splitlines()
+        for source, target in copies:
+            name = trained.name if source == aside else source.name
+            assert sum(line.endswith(f"{target} is damaged: it is a copy of the run {name}") for line in said) == 1
+    assert cli("report", *everything).code == 0
+    assert cli("run", *everything, "--jobs", "1").code == 0
+    assert {run: (run / "spec.json").read_bytes() for run in runs(tmp_path / "store")} == before
+    assert "damaged" not in cli("status", *everything).out
+    assert {row["verdict"] for row in cli("check", *everything, "--json").json} == {"supported", "contradicted"}
 
 
 def test_show_run_gives_facts_spec_and_environment(cli, tmp_path):
@@ -146,7 +173,7 @@ def test_report_goes_where_it_is_told(cli, tmp_path):
 
 def test_doctor_reports_versions_store_and_cache(cli, tmp_path):
     facts = cli("doctor", "--json").json
-    assert (facts["store"], facts["runs"], facts["not readable"]) == (str(tmp_path / "store"), 0, [])
+    assert (facts["store"], facts["runs"], facts["damaged"]) == (str(tmp_path / "store"), 0, [])
     assert facts["cache"] == str(tmp_path / "cache")
     assert facts["torch"] in cli("doctor").out
 

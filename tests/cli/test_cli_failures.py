@@ -141,7 +141,7 @@ def test_a_disk_that_fills_up_keeps_finished_runs(cli, monkeypatch, tmp_path):
     assert_one_line(cli("run", NUMBERS, "--jobs", "1"), 4, parts)
     monkeypatch.setattr(steepest.runs.store, "write_synced", written)
     assert "2/3" in cli("status", NUMBERS).out
-    assert "not readable" not in cli("status", NUMBERS).out
+    assert "damaged" not in cli("status", NUMBERS).out
     assert cli("run", NUMBERS, "--jobs", "1").code == 0
 
 

@@ -38,7 +38,7 @@ def invent(made: Comparison, store: Store, loss: Loss, most: int = 10_000) -> in
     stored = 0
     while stored < most and (pending := made.progress(lookup(store)).pending):
         spec = pending[0]
-        store.put(spec.id, spec.description(), outcome(spec, loss), seconds=0.5)
+        store.put(spec, outcome(spec, loss), seconds=0.5)
         stored += 1
     return stored
 

@@ -139,7 +139,7 @@ def invent(store: Store, plan: Any) -> None:
     """Store invented outcomes until the plan needs nothing more."""
     while pending := plan.progress(lookup(store)).pending:
         for item in pending:
-            store.put(item.id, item.description(), outcome(item), seconds=0.5)
+            store.put(item, outcome(item), seconds=0.5)
 
 
 def outcome(item: Spec | Calculation) -> Outcome:

@@ -1,12 +1,18 @@
-"""A run that was stopped goes on from its checkpoint and ends with the same bytes."""
+"""A run that was stopped goes on from its checkpoint, if that is whole and its own, and ends with the same bytes."""
 
 from __future__ import annotations
 
+import math
+import random
+import socket
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
 import torch
 from batched import Noise
+from stored import OTHER, dead_pid, put
 
 from steepest.optim import AdaGrad, Adam, GradientDescent, LineSearchGD, NormalizedGD, RescaledSignDescent, SignDescent
 from steepest.runs import checkpoint
@@ -14,7 +20,9 @@ from steepest.runs.execute import execute
 from steepest.runs.method import Method
 from steepest.runs.record import Recorder
 from steepest.runs.spec import Spec
-from steepest.runs.store import Outcome
+from steepest.runs.store import Outcome, Store
+from steepest.runs.stream import run
+from steepest.runs.sweep import Sweep, decades
 from steepest.runs.train import Event
 
 METHODS = [
@@ -87,13 +95,91 @@ def test_it_does_not_begin_anew(tmp_path: Path, stop_at: list[int], monkeypatch:
     assert steps == [10, 11, 12, 13, 14]
 
 
-def test_a_damaged_checkpoint_is_left_aside(tmp_path: Path, stop_at: list[int]) -> None:
-    spec = Spec(problem=Noise(per_update=5), method=Method(Adam), lr=0.05, steps=14)
-    whole = execute(spec)
-    stop_at += [10]
+SPEC = Spec(problem=Noise(per_update=5), method=Method(Adam), lr=0.05, steps=4, groups=2, every=2)
+
+
+def stopped_at(spec: Spec, step: int, file: Path, stop_at: list[int]) -> bytes:
+    """Return the checkpoint of a run that was stopped."""
+    stop_at.append(step)
     with pytest.raises(Stopped):
-        execute(spec, tmp_path / "run")
-    data = (tmp_path / "run").read_bytes()
-    for damaged in (data[: len(data) // 2], b"", b"\xff" * 100):
-        (tmp_path / "run").write_bytes(damaged)
-        assert same(execute(spec, tmp_path / "run"), whole)
+        execute(spec, file)
+    data = file.read_bytes()
+    file.unlink()
+    return data
+
+
+def damages(data: bytes, draw: random.Random) -> Iterator[bytes]:
+    """Yield a file with one wrong bit, cut off, one with a hole, one with an end that was written twice."""
+    while True:
+        at, length = draw.randrange(len(data)), draw.randrange(1, 40)
+        yield data[:at] + bytes([data[at] ^ 1 << draw.randrange(8)]) + data[at + 1 :]
+        yield data[:at]
+        yield data[:at] + bytes(length) + data[at + length :] + b"\1"
+        yield data + data[at:]
+
+
+def test_no_damaged_checkpoint_changes_a_number(
+    tmp_path: Path, stop_at: list[int], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file, whole = tmp_path / "run", execute(SPEC)
+    data = stopped_at(SPEC, 3, file, stop_at)
+    monkeypatch.setattr(checkpoint, "SECONDS_BETWEEN", math.inf)
+    for damaged in islice(damages(data, random.Random(0)), 320):
+        file.write_bytes(damaged)
+        assert same(execute(SPEC, file), whole)
+        says = capfd.readouterr().err
+        assert says.count("\n") == 1
+        assert says == (
+            f"steepest: checkpoint {file} cannot be used: it is damaged, or not a checkpoint of this version; "
+            f"run {SPEC.id} starts again from 0\n"
+        )
+    file.write_bytes(data)
+    assert same(execute(SPEC, file), whole)
+    assert capfd.readouterr().err == ""
+
+
+def test_a_checkpoint_of_another_run_or_format_is_left_aside(
+    tmp_path: Path, stop_at: list[int], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file, whole = tmp_path / "run", execute(SPEC)
+    others = [SPEC.changed(seed=1), SPEC.changed(lr=0.06), SPEC.changed(method=Method(GradientDescent))]
+    wrong = [stopped_at(spec, 3, file, stop_at) for spec in others]
+    with monkeypatch.context() as later:
+        later.setattr(checkpoint, "FORMAT", "3")
+        wrong.append(stopped_at(SPEC, 3, file, stop_at))
+    for data, reason in zip(
+        wrong, [f"it is of run {spec.id}" for spec in others] + [f"{SPEC.id} and format 3"], strict=True
+    ):
+        file.write_bytes(data)
+        assert same(execute(SPEC, file), whole)
+        assert reason in capfd.readouterr().err
+
+
+def test_workers_say_that_a_run_begins_anew_and_its_checkpoint_goes(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    store = Store(tmp_path / "store")
+    sweep = Sweep(problem=Noise(per_update=5), optimizers={Method(Adam): decades(-2, -1)}, steps=9, seeds=(0, 1, 2))
+    names = [spec.id for spec in sweep.progress(lambda _: None).pending]
+    for name in names:
+        store.checkpoint(name).parent.mkdir(exist_ok=True)
+        store.checkpoint(name).write_bytes(b"no checkpoint")
+    run(sweep, store=store, jobs=2)
+    says = capfd.readouterr().err
+    assert all(says.count(f"run {name} starts again from 0\n") == 1 for name in names)
+    assert list((store.root / "checkpoints").iterdir()) == []
+    assert {found.lockstep for found in store.all()} == {"alone"}
+
+
+def test_what_checkpoints_leave_behind_is_swept_up(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    stored, folder = put(store).id, store.root / "checkpoints"
+    folder.mkdir()
+    left = [f"{stored}.safetensors", f".{OTHER}.safetensors.{socket.gethostname()}.{dead_pid()}.0123abcd"]
+    kept = [f"{OTHER}.safetensors", "my notes"]
+    for name in left + kept:
+        (folder / name).write_text("")
+    Store(store.root, read_only=True)
+    assert len(list(folder.iterdir())) == 4
+    Store(store.root)
+    assert sorted(path.name for path in folder.iterdir()) == sorted(kept)

@@ -232,6 +232,8 @@ def test_a_sweep_in_lockstep_stores_the_same_runs_and_trains_only_what_is_missin
     run(sweep, store=stores["two"], jobs=2)
     names = {mode: sorted(found.id for found in store.all()) for mode, store in stores.items()}
     assert names["auto"] == names["never"] == names["two"]
+    modes = {mode: {found.lockstep for found in store.all()} for mode, store in stores.items()}
+    assert modes == {"auto": {"stack"}, "never": {"alone"}, "two": {"stack"}}
     tables: dict[str, list[pa.Table]] = {
         mode: [store.get(name).table("curves") for name in names["auto"]]  # type: ignore[union-attr]
         for mode, store in stores.items()

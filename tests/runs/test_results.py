@@ -55,7 +55,7 @@ def store(tmp_path: Path) -> Store:
 def results(store: Store) -> SweepResults:
     for spec in SWEEP.progress(lookup(store)).pending:
         assert isinstance(spec, Spec)
-        store.put(spec.id, spec.description(), invented(spec), seconds=0.5)
+        store.put(spec, invented(spec), seconds=0.5)
     return SweepResults(SWEEP, store)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import json
 import os
@@ -19,7 +20,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from stored import ID, LOSS, OTHER, OUTCOME, TENSOR, dead_pid, hidden, is_whole, put
+from stored import ID, LOSS, OTHER, OTHERS, OUTCOME, TENSOR, WHAT, dead_pid, hidden, is_whole, put
 
 from steepest.errors import StoreError
 from steepest.runs import store as module
@@ -62,15 +63,15 @@ def test_a_run_is_absent_until_it_is_put(store: Store) -> None:
     assert store.get(ID) is None
     assert list(store.all()) == []
     put(store)
-    put(store, OTHER)
+    put(store, OTHERS)
     assert [run.id for run in store.all()] == [ID, OTHER]
-    assert store.foreign() == []
+    assert store.damaged() == {}
 
 
 def test_the_same_run_twice_is_one_run(store: Store) -> None:
     first = put(store)
     changed = Outcome("done", {"final_loss": 0.0})
-    assert store.put(ID, {}, changed, seconds=0.0).facts == first.facts
+    assert store.put(WHAT, changed, seconds=0.0).facts == first.facts
     assert hidden(store) == []
     assert len(list(store.runs.iterdir())) == 1
 
@@ -83,7 +84,7 @@ def test_the_same_outcome_gives_the_same_bytes(store: Store, tmp_path: Path) -> 
 
 def test_facts_that_json_cannot_hold_leave_nothing_behind(store: Store) -> None:
     with pytest.raises(TypeError):
-        store.put(ID, {}, Outcome("done", {"final_loss": object()}), seconds=0.0)  # type: ignore[dict-item]
+        store.put(WHAT, Outcome("done", {"final_loss": object()}), seconds=0.0)  # type: ignore[dict-item]
     assert list(store.runs.iterdir()) == []
 
 
@@ -123,9 +124,9 @@ def test_a_damaged_run_is_not_a_run_and_is_healed(store: Store, name: str, damag
     opened = Store(store.root)
     assert opened.get(ID) is None
     assert list(opened.all()) == []
-    assert opened.foreign() == [folder]
+    assert [(path, name in reason) for path, reason in opened.damaged().items()] == [(folder, True)]
     assert is_whole(put(opened))
-    assert opened.foreign() == []
+    assert opened.damaged() == {}
     (aside,) = store.root.glob(f"damaged-{ID}-*")
     assert {path.name: path.read_bytes() for path in aside.iterdir()} == kept
 
@@ -148,13 +149,48 @@ def test_a_result_of_another_shape_is_not_a_run(store: Store, text: str) -> None
     assert Store(store.root).get(ID) is None
 
 
-@pytest.mark.parametrize("key", ["state", "facts", "files", "environment", "seconds", "digest"])
+@pytest.mark.parametrize("key", [*sorted(module.RESULT), "digest"])
 def test_a_result_without_one_of_its_keys_is_not_a_run(store: Store, key: str) -> None:
     path = put(store).folder / "result.json"
     result = json.loads(path.read_bytes())
     del result[key]
     path.write_text(json.dumps(result, indent=1, sort_keys=True))
     assert Store(store.root).get(ID) is None
+
+
+def resealed(path: Path, **changes: Any) -> None:
+    """Change a result and give it the digest of what it is now."""
+    result = {**json.loads(path.read_bytes()), **changes}
+    del result["digest"]
+    path.write_bytes(module._json(result | {"digest": module._seal(result)}))
+
+
+def test_a_copy_of_another_run_is_not_a_run_and_is_healed(store: Store) -> None:
+    copied, folder = put(store, OTHERS).folder, store.runs / ID
+    shutil.copytree(copied, folder)
+    opened = Store(store.root)
+    assert opened.get(ID) is None
+    assert [run.id for run in opened.all()] == [OTHER]
+    assert opened.damaged() == {folder: f"it is a copy of the run {OTHER}"}
+    assert is_whole(put(opened))
+    resealed(shutil.copytree(copied, folder, dirs_exist_ok=True) / "result.json", id=ID)
+    assert Store(store.root).damaged() == {folder: "spec.json describes another run"}
+
+
+@pytest.mark.parametrize("changes", [{"format": 1}, {"format": "2"}, {"more": 1}])
+def test_a_sealed_result_of_another_format_is_not_a_run(store: Store, changes: dict[str, Any]) -> None:
+    folder = put(store).folder
+    resealed(folder / "result.json", **changes)
+    assert Store(store.root).get(ID) is None
+    assert Store(store.root).damaged() == {folder: "result.json is of another format"}
+
+
+def test_a_run_is_bound_to_the_hash_of_its_description(store: Store) -> None:
+    """Described by hand: the first 80 bits of the SHA-256 of the shortest JSON with sorted keys."""
+    run = store.put({"b": 0.5, "a": [1, None]}, OUTCOME, seconds=0.0, lockstep="stack")
+    assert run.id == hashlib.sha256(b'{"a":[1,null],"b":0.5}').hexdigest()[:20]
+    result = json.loads((run.folder / "result.json").read_bytes())
+    assert (result["id"], result["format"], result["lockstep"]) == (run.id, 2, "stack")
 
 
 def test_foreign_folders_and_files_are_ignored_and_named(store: Store) -> None:
@@ -165,9 +201,14 @@ def test_foreign_folders_and_files_are_ignored_and_named(store: Store) -> None:
     (store.runs / OTHER).write_text("a file where a run should be")
     opened = Store(store.root)
     assert [run.id for run in opened.all()] == [ID]
-    assert [path.name for path in opened.foreign()] == [OTHER, "copy", "my notes", "readme.txt"]
+    assert {path.name: reason for path, reason in opened.damaged().items()} == {
+        "copy": f"it is a copy of the run {ID}",
+        OTHER: "result.json: Not a directory",
+        "my notes": "result.json: No such file or directory",
+        "readme.txt": "result.json: Not a directory",
+    }
     assert opened.get(OTHER) is None
-    assert is_whole(put(opened, OTHER))
+    assert is_whole(put(opened, OTHERS))
     (aside,) = store.root.glob(f"damaged-{OTHER}-*")
     assert aside.read_text() == "a file where a run should be"
 
@@ -181,7 +222,7 @@ def test_a_run_whose_files_go_away_later_says_what_to_do(store: Store) -> None:
 
 
 def test_a_run_that_cannot_be_read_back_is_an_error(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Store, "_load", lambda self, folder: None)
+    monkeypatch.setattr(module, "_run_or_none", lambda folder, name: None)
     with pytest.raises(StoreError, match=f"run {ID} cannot be read back; delete"):
         put(store)
 
@@ -209,10 +250,10 @@ def test_an_empty_folder_and_hidden_files_are_fine(tmp_path: Path) -> None:
     assert is_whole(put(Store(tmp_path)))
 
 
-@pytest.mark.parametrize("marker", ['{"format": "steepest store", "version": 2}', '{"format": "', "[]"])
+@pytest.mark.parametrize("marker", ['{"format": "steepest store", "version": 1}', '{"format": "', "[]"])
 def test_the_marker_of_another_version_is_refused(store: Store, marker: str) -> None:
     (store.root / "store.json").write_text(marker)
-    assert "is not the marker of a store of this version" in refused(store.root)
+    assert "is not the marker of a store of version 2" in refused(store.root)
     assert (store.root / "store.json").read_text() == marker
 
 
@@ -246,10 +287,10 @@ def test_a_disk_that_refuses_is_one_line_and_loses_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "write_synced", refuse)
-        assert text in refused(store.root, lambda: put(store, OTHER))
+        assert text in refused(store.root, lambda: put(store, OTHERS))
     assert [run.id for run in Store(store.root).all()] == [ID]
     assert hidden(store) == []
-    assert is_whole(put(store, OTHER))
+    assert is_whole(put(store, OTHERS))
 
 
 # Looking without touching.
@@ -257,7 +298,7 @@ def test_a_disk_that_refuses_is_one_line_and_loses_nothing(
 
 def test_looking_creates_nothing_and_an_absent_store_holds_nothing(tmp_path: Path) -> None:
     looked = Store(tmp_path / "absent", read_only=True)
-    assert (looked.get(ID), list(looked.all()), looked.foreign(), looked.read_log("thresholds")) == (None, [], [], [])
+    assert (looked.get(ID), list(looked.all()), looked.damaged(), looked.read_log("thresholds")) == (None, [], {}, [])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -305,7 +346,7 @@ def test_temporaries_of_dead_writers_are_swept_and_live_ones_kept(store: Store) 
     elsewhere = temporary(store, dead_pid(), host="another.host")
     old = temporary(store, dead_pid(), host="a.third.host", age=25 * 3600)
     reused = temporary(store, 1, age=25 * 3600)  # the number of a process of today
-    assert Store(store.root).foreign() == []
+    assert Store(store.root).damaged() == {}
     assert [path.exists() for path in (dead, live, elsewhere, old, reused)] == [False, True, True, False, False]
 
 

@@ -16,7 +16,7 @@ from steepest.cli import ledger
 from steepest.cli.screen import columns, command, number, one_line, print_json, screen
 from steepest.errors import StoreError, UsageError
 from steepest.runs.results import SweepResults
-from steepest.runs.store import Run, Store, default_store
+from steepest.runs.store import Damaged, Run, Store, default_store, read_run
 from steepest.runs.sweep import Calculations, Grid, Sweep
 
 
@@ -82,7 +82,7 @@ def is_run(name: str) -> bool:
 def run(prefix: str, root: Path | None, *, as_json: bool) -> None:
     """Print a run: what was found, what was run, on what."""
     found = _find_run(Store(root or default_store(), read_only=True), prefix)
-    facts = {"run": found.id, "state": found.state, "seconds": found.seconds}
+    facts = {"run": found.id, "state": found.state, "seconds": found.seconds, "lockstep": found.lockstep}
     if as_json:
         shown = {"facts": found.facts, "spec": found.spec, "environment": found.environment}
         print_json(facts | shown | {"folder": str(found.folder), "files": sorted(found.files)})
@@ -108,10 +108,11 @@ def _find_run(store: Store, prefix: str) -> Run:
         what = "no run begins" if not found else f"{len(found)} runs begin"
         way_out = f"`{command('check', '--json')}` and the CSV of a figure name runs"
         raise UsageError(f"{what} with {prefix!r} in {store.root}; {way_out}")
-    run = store.get(found[0])
-    if run is None:
-        raise StoreError(f"run {found[0]} in {store.root} is damaged; repeat `{command('run')}` to train it again")
-    return run
+    try:
+        return read_run(store.runs / found[0], found[0])
+    except Damaged as reason:
+        way_out = f"repeat `{command('run')}` to train it again"
+        raise StoreError(f"run {found[0]} in {store.root} is damaged: {reason}; {way_out}") from None
 
 
 def _plan(console: Console, name: str, plan: Sweep | Calculations, lab: Lab) -> None:

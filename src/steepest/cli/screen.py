@@ -6,11 +6,14 @@ import json
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+SHOWN_LINES = 5
 
 
 def screen(*, stderr: bool = False) -> Console:
@@ -40,6 +43,16 @@ def print_json(value: Any) -> None:
 def one_line(error: Exception) -> str:
     """Return an error's text in one line of printable letters."""
     return "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split()))
+
+
+def few(lines: Sequence[str]) -> list[str]:
+    """Return the first lines, and how many more there are.
+
+    >>> few([]), few(["a"]), few(list("abcdefg"))[-2:]
+    ([], ['a'], ['e', 'and 2 more'])
+    """
+    more = len(lines) - SHOWN_LINES
+    return [*lines[:SHOWN_LINES], *([f"and {more} more"] if more > 0 else [])]
 
 
 def number(value: float | None) -> str:

@@ -17,7 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from steepest import distributed
 from steepest.claims.lab import Cost, Lab, train
 from steepest.cli import ledger
-from steepest.cli.screen import columns, duration, print_json, screen
+from steepest.cli.doctor import damage
+from steepest.cli.screen import columns, duration, few, print_json, screen
 from steepest.errors import UsageError
 from steepest.runs.lockstep import Lockstep
 from steepest.runs.stream import Step
@@ -83,10 +84,10 @@ def _train(console: Console, labs: Sequence[Lab], jobs: int, lockstep: Lockstep)
 
 
 def warn_of_damage(labs: Iterable[Lab]) -> None:
-    """Say how many entries of the stores are not readable runs."""
-    for root, store in {lab.store.root: lab.store for lab in labs}.items():
-        if damaged := store.foreign():
-            screen().print(f"{len(damaged)} entries of {root} are not readable runs; see `steepest doctor`")
+    """Name the entries of the stores that are not readable runs."""
+    for store in {lab.store.root: lab.store for lab in labs}.values():
+        for line in few(damage(store)):
+            screen().print(escape(line), soft_wrap=True)
 
 
 def check_page(output: Path, targets: Sequence[str]) -> None:

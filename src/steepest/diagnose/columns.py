@@ -23,6 +23,7 @@ from steepest.errors import DataError, UsageError, unknown
 MISSING, NEGATIVE, NOT_UTF8 = "rows without a value", "negative labels", "rows that are not UTF-8"
 MALFORMED = "malformed rows"
 TEXT, LABELS = "text", ("label", "labels", "class", "target")
+UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError, KeyError)  # what reading a damaged table may raise
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +84,8 @@ def row_group_values(path: Path, group: int, column: str) -> Values:
     """Return a column of a row group of a Parquet file."""
     try:
         array = pa.parquet.ParquetFile(path).read_row_group(group, columns=[column])[column].combine_chunks()
-    except (pa.ArrowException, OSError) as error:
+        array.validate(full=True)
+    except UNREADABLE as error:
         raise damaged(path, error) from None
     return Values(str(path), array, array.nbytes)
 
@@ -103,6 +105,8 @@ def count_values(values: pa.Array, how: Tokenization | None, place: str) -> Part
     values, skipped = _flat(values), Counter[str]()
     if isinstance(values, pa.DictionaryArray):
         values = values.dictionary_decode()
+    if pa.types.is_string_view(values.type):
+        values = values.cast(pa.large_string())
     if pa.types.is_binary(values.type) or pa.types.is_large_binary(values.type):
         values = _utf8(values, skipped)
     present = values.drop_null()
@@ -126,7 +130,7 @@ def _flat(values: pa.Array) -> pa.Array:
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _label_counts(labels: pa.Array, skipped: Counter[str], place: str) -> pa.Table:
@@ -216,7 +220,7 @@ def csv_values(path: Path, column: str) -> Iterator[Values]:
         ):
             yield Values(str(path), batch.column(0), batch.nbytes, malformed)
             malformed = 0
-    except (pa.ArrowException, OSError) as error:
+    except UNREADABLE as error:
         raise damaged(path, error) from None
 
 
@@ -224,7 +228,7 @@ def csv_names(path: Path) -> list[str]:
     """Return the column names of a CSV file."""
     try:
         return list(_csv(path, lambda _: "skip", None).schema.names)
-    except (pa.ArrowException, OSError) as error:
+    except UNREADABLE as error:
         raise damaged(path, error) from None
 
 
@@ -241,12 +245,18 @@ def _csv(
 
 
 def arrow_values(path: Path, column: str) -> Iterator[Values]:
-    """Yield a column of an Arrow stream, as the library datasets saves them."""
+    """Yield a column of an Arrow stream, as the library datasets saves them.
+
+    Arrow follows offsets and indices unchecked, out of memory where they are damaged, so values are validated first. Batches
+    are read, not mapped: reading a map of a file that is cut off meanwhile ends the process.
+    """
     try:
-        with pa.memory_map(str(path)) as file:
+        with pa.OSFile(str(path)) as file:
             for batch in pa.ipc.open_stream(file):
-                yield Values(str(path), batch.column(column), batch.column(column).nbytes)
-    except (pa.ArrowException, OSError) as error:
+                values = batch.column(column)
+                values.validate(full=True)
+                yield Values(str(path), values, values.nbytes)
+    except UNREADABLE as error:
         raise damaged(path, error) from None
 
 
@@ -273,6 +283,6 @@ def row_groups(path: Path, column: str) -> Iterator[Unread]:
     """Yield the row groups of a Parquet file."""
     try:
         number = pa.parquet.read_metadata(path).num_row_groups
-    except (pa.ArrowException, OSError) as error:
+    except UNREADABLE as error:
         raise damaged(path, error) from None
     yield from (Unread(partial(row_group_values, path, group, column)) for group in range(number))

@@ -208,9 +208,9 @@ def _names(file: Path, form: str) -> list[str]:
         if form == "Parquet":
             return list(pa.parquet.read_schema(file).names)
         if form == "Arrow":
-            with pa.memory_map(str(file)) as source:
+            with pa.OSFile(str(file)) as source:
                 return list(pa.ipc.open_stream(source).schema.names)
-    except (pa.ArrowException, OSError) as error:
+    except columns.UNREADABLE as error:
         raise damaged(file, error) from None
     return _keys(file)
 

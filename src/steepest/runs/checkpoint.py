@@ -2,11 +2,15 @@
 
 The file holds params, optimizer state, recorded rows and the number of updates. What is random in a run follows from its
 seed and the number of the update, so nothing else is needed for the same bytes at the end.
+
+Its metadata name the run and the format, and the SHA-256 of the whole file, taken with zeros in the digest's own place. A
+file that does not match is left aside, with a line on stderr, and the run begins anew.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,10 +21,13 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from steepest import distributed
-from steepest.files import write_atomically
+from steepest.errors import say
+from steepest.files import sha256, write_atomically
 from steepest.runs.record import Recorder
 
 SECONDS_BETWEEN = 60.0
+FORMAT = "2"
+DIGEST, BLANK = re.compile(rb'"digest":"([0-9a-f]{64})"'), "0" * 64
 
 
 class Checkpoint:
@@ -37,6 +44,7 @@ class Checkpoint:
         self, path: Path | None, params: Mapping[str, Tensor], optimizer: Optimizer, recorder: Recorder
     ) -> None:
         self.path, self.params, self.optimizer, self.recorder = path, params, optimizer, recorder
+        self.run = recorder.spec.id if path else ""
         self.last = time.monotonic()
 
     def save_if_due(self, step: int) -> None:
@@ -66,22 +74,27 @@ class Checkpoint:
                 tensors[f"optimizer.{name}"] = value
             else:
                 numbers[name] = value
-        metadata = {"step": str(step), "numbers": json.dumps(numbers)}
-        write_atomically(self.path, save({name: t.contiguous().clone() for name, t in tensors.items()}, metadata))
+        metadata = {"format": FORMAT, "run": self.run, "step": str(step), "numbers": json.dumps(numbers)}
+        held = {name: t.contiguous().clone() for name, t in tensors.items()}
+        data = save(held, metadata | {"digest": BLANK})
+        write_atomically(self.path, _with_digest(data, sha256(data)))
 
     def restore(self) -> int:
-        """Take the state back and return the number of updates made; 0 where there is no usable file."""
-        if self.path is None or not self.path.exists():
+        """Take the state back and return the number of updates made; 0 where there is no file, or one that does not match."""
+        if self.path is None:
             return 0
-        from safetensors import SafetensorError, safe_open
+        from safetensors.torch import load
 
         try:
-            with safe_open(self.path, framework="pt") as file:
-                metadata = file.metadata()
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        except (SafetensorError, OSError):
+            data = self.path.read_bytes()
+            metadata = _metadata(data, self.run)
+        except FileNotFoundError:
             return 0
-        self._load(tensors, json.loads(metadata["numbers"]))
+        except (OSError, ValueError) as error:
+            if distributed.rank() == 0:
+                say(f"checkpoint {self.path} cannot be used: {error}; run {self.run} starts again from 0")
+            return 0
+        self._load(load(data), json.loads(metadata["numbers"]))
         return int(metadata["step"])
 
     def _load(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
@@ -99,6 +112,25 @@ class Checkpoint:
         for index, state in self.optimizer.state_dict()["state"].items():
             for key, value in state.items():
                 yield f"{index}.{key}", value
+
+
+def _metadata(data: bytes, run: str) -> dict[str, str]:
+    """Return the metadata of a checkpoint of `run`.
+
+    Raises:
+        ValueError: a damaged file, or one of another format or run.
+    """
+    found = DIGEST.search(data)
+    if found is None or sha256(_with_digest(data, BLANK)) != found[1].decode():
+        raise ValueError("it is damaged, or not a checkpoint of this version")
+    metadata: dict[str, str] = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+    if (metadata["format"], metadata["run"]) != (FORMAT, run):
+        raise ValueError(f"it is of run {metadata['run']} and format {metadata['format']}")
+    return metadata
+
+
+def _with_digest(data: bytes, digest: str) -> bytes:
+    return DIGEST.sub(f'"digest":"{digest}"'.encode(), data, count=1)
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -114,26 +114,25 @@ def execute_into(
     The descriptions are taken where the source of scripts is at hand. Of several processes the first stores.
     """
     names = [identity(description) for description in descriptions]
-    outcomes = _outcomes(bundle, [store.checkpoint(name) for name in names], lockstep)
-    for name, description, (outcome, seconds) in zip(names, descriptions, outcomes, strict=True):
+    stacked = stackable(bundle[0], lockstep)
+    outcomes = _together(bundle) if stacked else _one_by_one(bundle, [store.checkpoint(name) for name in names])
+    for description, (outcome, seconds) in zip(descriptions, outcomes, strict=True):
         if distributed.rank() == 0:
-            store.put(name, description, outcome, seconds)
-            store.checkpoint(name).unlink(missing_ok=True)
+            store.put(description, outcome, seconds, "stack" if stacked else "alone")
         distributed.wait()
     return names
 
 
-def _outcomes(bundle: Bundle, checkpoints: Sequence[Path], lockstep: Lockstep) -> Iterable[tuple[Outcome, float]]:
-    """Return outcome and CPU seconds of each run: of a stack all at the end, else one by one."""
-    if stackable(bundle[0], lockstep):
-        return train_together([spec for spec in bundle if isinstance(spec, Spec)])
-    return (_timed(item, path) for item, path in zip(bundle, checkpoints, strict=True))
+def _together(bundle: Bundle) -> Iterable[tuple[Outcome, float]]:
+    return train_together([spec for spec in bundle if isinstance(spec, Spec)])
 
 
-def _timed(runnable: Runnable, checkpoint: Path) -> tuple[Outcome, float]:
-    started = time.process_time()
-    outcome = execute(runnable, checkpoint)
-    return outcome, time.process_time() - started
+def _one_by_one(bundle: Bundle, checkpoints: Sequence[Path]) -> Iterator[tuple[Outcome, float]]:
+    """Yield outcome and CPU seconds of each run as it ends."""
+    for item, path in zip(bundle, checkpoints, strict=True):
+        started = time.process_time()
+        outcome = execute(item, path)
+        yield outcome, time.process_time() - started
 
 
 def _execute(root: Path, bundle: Bundle, descriptions: Sequence[Mapping[str, Any]], lockstep: Lockstep) -> list[str]:

@@ -1,11 +1,14 @@
 """The store: one folder per run, named by the run's identity, complete or absent.
 
     STORE/store.json                 says that this folder is a store
-    STORE/runs/ID/spec.json          the full description that was hashed
+    STORE/runs/ID/spec.json          the full description, whose hash is ID
     STORE/runs/ID/*.parquet          curves and tables
     STORE/runs/ID/*.safetensors      tensors, where a run keeps any
-    STORE/runs/ID/result.json        state, facts, environment, digest of every file and of itself; written last
+    STORE/runs/ID/result.json        id, format, state, facts, environment, digest of every file and of itself; written last
     STORE/checkpoints/ID.safetensors a long run under way, from which it goes on
+
+A folder whose content is not whole, or does not belong to its name, is damaged: it counts as absent, and the run is trained
+again.
 
 A run is written under a temporary name, synced, and renamed, so a reader sees all of it or nothing. Several processes
 and machines may write at once: the first rename wins, and the loser's copy, which holds the same numbers, is dropped.
@@ -34,12 +37,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from steepest.component import Described, describe, identity
 from steepest.errors import StoreError
 from steepest.files import sha256, sync_folder, temporary_name, write_atomically, write_synced
 
-MARKER = {"format": "steepest store", "version": 1}
-RUN_NAME = re.compile(r"[0-9a-f]{20}")
+FORMAT = 2
+MARKER = {"format": "steepest store", "version": FORMAT}
 TEMPORARY_NAME = re.compile(r"(\..+)\.(\d+)\.[0-9a-f]{8}")
+RESULT = {"format", "id", "state", "facts", "files", "environment", "seconds", "lockstep"}
 STALE_SECONDS = 24 * 3600
 ATTEMPTS, PAUSE = 50, 0.02  # seconds; to publish a run that others heal at the same time
 
@@ -63,20 +68,28 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Run:
-    """A stored run, its files checked against their digests when it was loaded; tables are read when asked for."""
+    """A stored run, its files checked against their digests when it was loaded; tables are read when asked for.
+
+    Attributes:
+        folder: where it lies.
+        id: its identity.
+        state: `done` or `diverged`.
+        facts: small numbers by name.
+        files: digests by file name.
+        environment: what it ran on.
+        seconds: of the CPU.
+        lockstep: `stack` where it trained in a stack, else `alone`.
+    """
 
     folder: Path
+    id: str
     state: str
     facts: dict[str, Any]
     files: dict[str, str]
     environment: dict[str, Any]
     seconds: float
+    lockstep: str
     _tables: dict[str, pa.Table] = field(default_factory=dict, repr=False, compare=False)
-
-    @property
-    def id(self) -> str:
-        """Return the run's identity."""
-        return self.folder.name
 
     @cached_property
     def spec(self) -> dict[str, Any]:
@@ -116,6 +129,41 @@ class Run:
         return data
 
 
+class Damaged(Exception):  # noqa: N818 - a state of a folder
+    """A folder is not a run; its text says why."""
+
+
+def read_run(folder: Path, name: str) -> Run:
+    """Return the run `name` from a folder, every file checked.
+
+    Raises:
+        Damaged: the folder is not whole, or holds something else.
+    """
+    try:
+        result = _parsed((folder / "result.json").read_bytes()) or {}
+        if result.pop("digest", None) != _seal(result):
+            raise Damaged("result.json does not match its digest")
+        if result.keys() != RESULT or result.pop("format") != FORMAT:
+            raise Damaged("result.json is of another format")
+        if result["id"] != name:
+            raise Damaged(f"it is a copy of the run {result['id']}")
+        for file, digest in result["files"].items():
+            if sha256((folder / file).read_bytes()) != digest:
+                raise Damaged(f"{file} does not match its digest")
+        if identity(_parsed((folder / "spec.json").read_bytes()) or {}) != name:
+            raise Damaged("spec.json describes another run")
+    except OSError as error:
+        raise Damaged(f"{Path(error.filename or folder).name}: {error.strerror}") from None
+    return Run(folder, **result)
+
+
+def _run_or_none(folder: Path, name: str) -> Run | None:
+    try:
+        return read_run(folder, name)
+    except Damaged:
+        return None
+
+
 def _rename_where_free(folder: Path, target: Path) -> bool:
     """Rename a folder, unless there is something at the target; return whether it was renamed."""
     try:
@@ -152,56 +200,76 @@ class Store:
                 self._claim_folder()
                 self._sweep_up()
 
-    def get(self, identity: str) -> Run | None:
-        """Return the finished run, or None where it is absent or damaged; a damaged run will be trained again."""
-        if identity not in self._known:
-            run = self._load(self.runs / identity)
+    def get(self, name: str) -> Run | None:
+        """Return the finished run of an identity, or None where it is absent or damaged, and is to be trained again."""
+        if name not in self._known:
+            run = _run_or_none(self.runs / name, name)
             if run is None:
                 return None
-            self._known[identity] = run
-        return self._known[identity]
+            self._known[name] = run
+        return self._known[name]
 
     def all(self) -> Iterator[Run]:
         """Yield every readable run in order of identity."""
         for folder in self._entries():
-            run = self._load(folder) if RUN_NAME.fullmatch(folder.name) else None
-            if run is not None:
+            if run := self.get(folder.name):
                 yield run
 
-    def foreign(self) -> list[Path]:
-        """Return what lies in the runs folder and is not a readable run: damaged or somebody else's."""
-        ours = {run.id for run in self.all()}
-        return [path for path in self._entries() if path.name not in ours]
+    def damaged(self) -> dict[Path, str]:
+        """Return what lies in the runs folder and is not a readable run, with the reason."""
+        found: dict[Path, str] = {}
+        for path in self._entries():
+            try:
+                if path.name not in self._known:
+                    read_run(path, path.name)
+            except Damaged as reason:
+                found[path] = str(reason)
+        return found
 
     def _entries(self) -> list[Path]:
         return sorted(path for path in self.runs.glob("*") if path.name[0] != ".")
 
-    def put(self, identity: str, description: Any, outcome: Outcome, seconds: float) -> Run:
-        """Write a run so that it is there whole or not at all, and return it.
+    def put(
+        self, what: Described | Mapping[str, Any], outcome: Outcome, seconds: float, lockstep: str = "alone"
+    ) -> Run:
+        """Write a run so that it is there whole or not at all, remove its checkpoint, and return it.
+
+        Args:
+            what: what was run, or its description; it gives the run its identity.
+            outcome: what came of it.
+            seconds: of the CPU.
+            lockstep: `stack` where it trained in a stack, else `alone`.
 
         Raises:
             StoreError: the disk is full or the folder cannot be written.
         """
-        temporary = temporary_name(self.runs / identity)
+        description = describe(what)
+        name = identity(description)
+        temporary = temporary_name(self.runs / name)
         with store_errors(self.root):
             try:
                 temporary.mkdir()
-                files = {name: write_synced(temporary / name, data) for name, data in _contents(description, outcome)}
+                files = {file: write_synced(temporary / file, data) for file, data in _contents(description, outcome)}
                 result = {
+                    "format": FORMAT,
+                    "id": name,
                     "state": outcome.state,
                     "facts": dict(outcome.facts),
                     "files": files,
                     "environment": environment(),
                     "seconds": round(seconds, 4),
+                    "lockstep": lockstep,
                 }
                 write_synced(temporary / "result.json", _json(result | {"digest": _seal(result)}))
-                return self._published(temporary, self.runs / identity)
+                run = self._published(temporary, self.runs / name)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
+            self.checkpoint(name).unlink(missing_ok=True)
+        return run
 
-    def checkpoint(self, identity: str) -> Path:
+    def checkpoint(self, name: str) -> Path:
         """Return the file that keeps the state of a run under way."""
-        return self.root / "checkpoints" / f"{identity}.safetensors"
+        return self.root / "checkpoints" / f"{name}.safetensors"
 
     def append(self, name: str, record: Mapping[str, Any]) -> None:
         """Append one record to the log `name` of the store; a half-written last line is ignored by `read_log`."""
@@ -220,7 +288,7 @@ class Store:
         """Move a written run to its place, and read it back; among many writers of one run the first that is whole stays."""
         sync_folder(temporary)
         for _ in range(ATTEMPTS):
-            if target.exists() and self._load(target) is None:
+            if target.exists() and _run_or_none(target, target.name) is None:
                 self._set_aside(target)
             if temporary.exists():  # else it is published, and another writer may have it in hand
                 _rename_where_free(temporary, target)
@@ -235,19 +303,8 @@ class Store:
         aside = self.root / f"damaged-{target.name}-{uuid.uuid4().hex[:8]}"
         with suppress(FileNotFoundError):  # another writer was faster
             os.replace(target, aside)
-            if self._load(aside) is not None and not _rename_where_free(aside, target):
+            if _run_or_none(aside, target.name) is not None and not _rename_where_free(aside, target):
                 shutil.rmtree(aside, ignore_errors=True)
-
-    def _load(self, folder: Path) -> Run | None:
-        try:
-            result = _parsed((folder / "result.json").read_bytes()) or {}
-            if result.pop("digest", None) != _seal(result):
-                return None
-            if any(_digest(folder / name) != digest for name, digest in result["files"].items()):
-                return None
-        except OSError:
-            return None
-        return Run(folder, **result)
 
     def _check_folder(self) -> None:
         """Look for content before looking for the marker, which another process may be writing and writes first."""
@@ -255,7 +312,10 @@ class Store:
         used = self.root.is_dir() and any(path.name[0] != "." for path in self.root.iterdir())
         if marker.exists():
             if _parsed(marker.read_bytes()) != MARKER:
-                raise StoreError(f"{marker} is not the marker of a store of this version; choose another --store")
+                raise StoreError(
+                    f"{marker} is not the marker of a store of version {FORMAT}, which this package writes; choose "
+                    "another folder with --store"
+                )
         elif used:
             raise StoreError(f"{self.root} is not empty and not a store; choose another folder with --store")
         present = next(path for path in (self.root, *self.root.parents) if path.exists())
@@ -275,11 +335,16 @@ class Store:
             raise PermissionError(errno.EACCES, "permission denied")
 
     def _sweep_up(self) -> None:
+        """Remove what dead writers left: temporary files, and checkpoints of runs that are stored."""
         hidden = (self.root.glob(".*"), self.runs.glob(".*"), (self.root / "reports").rglob(".*"))
-        for path in filter(_is_abandoned, chain(*hidden)):
+        checkpoints = self.root / "checkpoints"
+        for path in filter(_is_abandoned, chain(*hidden, checkpoints.glob(".*"))):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
+                path.unlink(missing_ok=True)
+        for path in checkpoints.glob("*.safetensors"):
+            if self.get(path.stem):
                 path.unlink(missing_ok=True)
 
 
@@ -293,13 +358,12 @@ def default_store() -> Path:
 def environment() -> dict[str, Any]:
     """Return what the numbers may depend on beyond the spec: versions and processor."""
     import platform
+    from importlib.metadata import version
 
     import torch
 
-    import steepest
-
     return {
-        "steepest": steepest.__version__,
+        "steepest": version("steepest"),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
@@ -319,10 +383,6 @@ def _contents(description: Any, outcome: Outcome) -> Iterator[tuple[str, bytes]]
         from safetensors.torch import save
 
         yield "tensors.safetensors", save(dict(outcome.tensors))
-
-
-def _digest(path: Path) -> str:
-    return sha256(path.read_bytes())
 
 
 def _seal(result: Mapping[str, Any]) -> str:

@@ -34,7 +34,7 @@ PERFECT = torch.tensor([[1.0, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     (spec,) = descents(PROBLEM, 1.0, (5,)).calculations
-    return Store(tmp_path_factory.mktemp("store")).put(spec.id, spec.description(), execute(spec), 0.0)
+    return Store(tmp_path_factory.mktemp("store")).put(spec, execute(spec), 0.0)
 
 
 @pytest.fixture(scope="module")

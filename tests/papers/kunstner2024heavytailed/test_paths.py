@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from steepest_papers.kunstner2024heavytailed.paths import PathSizes, at, exponent, over_seeds, path_plans
 
 from steepest.errors import UsageError
 from steepest.runs.execute import execute
@@ -16,7 +17,6 @@ from steepest.runs.spec import Spec
 from steepest.runs.store import Store
 from steepest.runs.sweep import Calculations
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M, GD
-from steepest_papers.kunstner2024heavytailed.paths import PathSizes, at, exponent, over_seeds, path_plans
 from steepest_papers.kunstner2024heavytailed.probes import CurvatureByClass, HessianBlocks, ProbabilityByGroup
 
 
@@ -45,7 +45,7 @@ def test_runs_keep_curvature_probabilities_and_blocks_at_their_steps(tmp_path: P
     (spec,) = plan.calculations
     assert isinstance(spec, Spec)
     assert [type(probe) for probe in spec.probes] == [CurvatureByClass, ProbabilityByGroup, HessianBlocks]
-    run = Store(tmp_path).put(spec.id, spec.description(), execute(spec), 0.0)
+    run = Store(tmp_path).put(spec, execute(spec), 0.0)
     rows = at(run, "curvaturebyclass", 50)
     np.testing.assert_array_equal(rows["step"], [50] * 7)
     np.testing.assert_array_equal(rows["count"], [8, 4, 4, 2, 2, 2, 2])

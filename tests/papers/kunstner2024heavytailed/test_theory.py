@@ -22,7 +22,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     for plan in FIGURE.plans(sizes).values():
         assert isinstance(plan, Calculations)
         for calculation in plan.calculations:
-            store.put(calculation.id, calculation.description(), execute(calculation), 0.1)
+            store.put(calculation, execute(calculation), 0.1)
     return FIGURE.results(sizes, store)
 
 
