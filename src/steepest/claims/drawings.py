@@ -235,3 +235,8 @@ def curves_of(bests: Mapping[str, Best]) -> pa.Table:
 def with_run(table: pa.Table, run: Run) -> pa.Table:
     """Return a table with the column `run`, which names the run behind every row."""
     return table.append_column("run", pa.array([run.id] * len(table)))
+
+
+def with_runs(*tables: tuple[Run, str]) -> pa.Table:
+    """Return tables of runs, one below the other, with the column `run`; what a table lacks is null in its rows."""
+    return pa.concat_tables([with_run(run.table(name), run) for run, name in tables], promote_options="default")

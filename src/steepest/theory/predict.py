@@ -125,7 +125,7 @@ def _remarks(pi: np.ndarray, alpha: float) -> list[str]:
 
 def draw(prediction: Prediction) -> Drawing:
     """Return updates against ε for both models."""
-    from steepest.claims.figures import canvas, line_style
+    from steepest.claims.figures import canvas, line_style, plain_ticks
     from steepest.claims.paper import Drawing
 
     figure, axes = canvas(1, 2, width=3.5, height=2.8, sharey=True)
@@ -139,8 +139,7 @@ def draw(prediction: Prediction) -> Drawing:
             rows += [{"model": model, "method": label, "epsilon": e, "updates": t} for e, t in points]
         ax.set(xscale="log", yscale="log", title=model, xlabel=r"share $\varepsilon$ of the initial loss")
         ax.invert_xaxis()
-        ax.set_xticks([row.epsilon for row in found], [f"{row.epsilon:g}" for row in found])
-        ax.set_xticks([], minor=True)
+        plain_ticks(ax, [row.epsilon for row in found], "g")
     axes[0, 0].set_ylabel("updates")
     axes[0, 0].legend()
     return Drawing(figure, pa.Table.from_pylist(rows))

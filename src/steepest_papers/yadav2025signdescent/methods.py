@@ -1,11 +1,14 @@
-"""How the methods of this paper are drawn: the family's colour; dashed where theory gives the step."""
+"""The methods that are compared, and how they are drawn: the family's colour, dashed where theory gives the step."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from steepest.claims.figures import COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 NAMES: Mapping[str, str] = {
     "Sign": "sign descent",
@@ -15,8 +18,6 @@ NAMES: Mapping[str, str] = {
     "GD": "GD, tuned",
     "GD 1/L": "GD, $1/L_2$",
 }
-NORM_COLOURS = {"linf": COLOURS["Sign"], "l2": COLOURS["NormGD"], "l1": COLOURS["AdaGrad"]}
-NORM_NAMES = {"linf": r"$\ell_\infty$", "l2": r"$\ell_2$", "l1": r"$\ell_1$"}
 
 
 def method_style(name: str) -> dict[str, Any]:
@@ -27,3 +28,8 @@ def method_style(name: str) -> dict[str, Any]:
     """
     family, _, theory = name.partition(" ")
     return {"color": COLOURS[family], "linestyle": "--" if theory else "-", "label": NAMES[name]}
+
+
+def legend_beside(ax: Axes, right: float = 1.0, **options: Any) -> None:
+    """Put the legend of a panel on its right."""
+    ax.legend(loc="center left", bbox_to_anchor=(right, 0.5), **options)
