@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 import numpy as np
 import pyarrow as pa
 
-from steepest.claims.figures import canvas, group_colours, line_style, plot_band
+from steepest.claims.figures import canvas, group_colours, legend_beside, line_style, plot_band
 from steepest.claims.paper import Drawing, Results
 from steepest.runs.results import Best, SweepResults
 from steepest.runs.store import Run
@@ -151,7 +151,7 @@ def learning_rates(results: Results, plan: str) -> Drawing:
     ax.set_xlabel("learning rate")
     ax.set_ylabel("final loss, worst seed run")
     ax.set_title("Learning rates; rings mark the selected ones")
-    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    legend_beside(ax)
     return Drawing(figure, pa.Table.from_pylist(rows))
 
 
@@ -186,7 +186,7 @@ def overall_by_case(results: Results, cases: Mapping[str, str]) -> Drawing:
         shown |= {f"{label}, {title}": best for label, best in bests.items()}
     for ax in axes[0]:
         ax.get_legend().remove()
-    axes[0, -1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    legend_beside(axes[0, -1])
     axes[0, 0].set_ylabel("training loss")
     return Drawing(figure, curves_of(shown))
 

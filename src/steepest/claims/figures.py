@@ -119,6 +119,11 @@ def plain_ticks(ax: Axes, values: Sequence[float], form: str = ",.0f") -> None:
     ax.set_xticks([], minor=True)
 
 
+def legend_beside(ax: Axes, right: float = 1.01, **options: Any) -> None:
+    """Put the legend on the right of a panel, `right` in units of its width."""
+    ax.legend(loc="center left", bbox_to_anchor=(right, 0.5), **options)
+
+
 def save(drawing: Drawing, folder: Path, name: str, footer: Sequence[str]) -> list[Path]:
     """Write `name.svg`, `name.pdf` and `name.csv` with the lines of `footer` below; return the paths.
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from steepest.data.corpus import Corpus
 from steepest.data.tokens import Vocabulary, tokenize
-from steepest.theory.bigram import Floats, gd_relative_error, updates_until
+from steepest.theory.bigram import Floats
 
 Ints = NDArray[np.int64]
 
@@ -74,18 +74,12 @@ def bigrams_of(corpus: Corpus, vocabulary: Vocabulary) -> Bigrams:
     return count_bigrams(data.ids["train"], data.starts["train"], data.num_classes)
 
 
-def gd_updates_on(text: Bigrams, epsilon: float) -> int | None:
-    """Return the updates of gradient descent, step 1/π_1, until r ≤ ε."""
-    pi, weight = text.inputs
-    return updates_until(lambda t: gd_relative_error(pi, t, weight), epsilon)
-
-
 def ranked_conditionals(text: Bigrams, ranks: Ints) -> Floats:
     """Return the quartiles over rows of the sorted π_{·|i} at some ranks, shape (ranks, 3); rows count alike."""
     order = np.lexsort((-text.conditional, text.row))
     row, conditional = text.row[order], text.conditional[order]
     rank = 1 + np.arange(len(row)) - np.searchsorted(row, row)
     rows = len(np.unique(row))
-    found = [conditional[rank == k] for k in ranks]
-    padded = [np.concatenate([values, np.zeros(rows - len(values))]) for values in found]
+    at_rank = [conditional[rank == k] for k in ranks]
+    padded = [np.concatenate([values, np.zeros(rows - len(values))]) for values in at_rank]
     return np.array([np.quantile(values, (0.25, 0.5, 0.75)) for values in padded])

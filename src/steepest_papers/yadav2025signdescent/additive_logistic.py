@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import Field
 
 from steepest.claims.claim import Claim, Measured, measure
-from steepest.claims.figures import canvas, table
+from steepest.claims.figures import canvas, legend_beside, table
 from steepest.claims.measures import exact
 from steepest.claims.paper import Drawing, Figure, Results, Settings
 from steepest.component import declared
@@ -29,7 +29,7 @@ from steepest.runs.store import Run
 from steepest.runs.sweep import Calculations, Plan
 from steepest.theory.unigram import contenders, distance, frequencies, updates_needed
 from steepest_papers.yadav2025signdescent.geometry import curvature_plan, deviation
-from steepest_papers.yadav2025signdescent.methods import legend_beside, method_style
+from steepest_papers.yadav2025signdescent.methods import method_style
 
 FRACTION = 0.05
 REFERENCES = {"rarest": -1, "most frequent": 0}

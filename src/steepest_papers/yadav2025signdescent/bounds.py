@@ -23,7 +23,7 @@ from torch import Tensor
 
 from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.drawings import with_runs
-from steepest.claims.figures import canvas, plot_columns
+from steepest.claims.figures import canvas, legend_beside, plot_columns
 from steepest.claims.measures import exact
 from steepest.claims.paper import Drawing, Figure, Results, Settings
 from steepest.component import declared
@@ -33,7 +33,6 @@ from steepest.runs.spec import Calculation
 from steepest.runs.sweep import Calculations, Plan
 from steepest.theory.unigram import SMOOTHNESS, distance, frequencies, trajectory
 from steepest_papers.yadav2025signdescent.geometry import NORM_COLOURS, NORM_NAMES
-from steepest_papers.yadav2025signdescent.methods import legend_beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from steepest.claims.figures import COLOURS
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 NAMES: Mapping[str, str] = {
     "Sign": "sign descent",
@@ -28,8 +25,3 @@ def method_style(name: str) -> dict[str, Any]:
     """
     family, _, theory = name.partition(" ")
     return {"color": COLOURS[family], "linestyle": "--" if theory else "-", "label": NAMES[name]}
-
-
-def legend_beside(ax: Axes, right: float = 1.0, **options: Any) -> None:
-    """Put the legend of a panel on its right."""
-    ax.legend(loc="center left", bbox_to_anchor=(right, 0.5), **options)

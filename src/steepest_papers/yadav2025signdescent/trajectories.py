@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from steepest.claims.claim import Claim, Measured, measure
-from steepest.claims.figures import canvas, table
+from steepest.claims.figures import canvas, legend_beside, table
 from steepest.claims.measures import exact
 from steepest.claims.paper import Drawing, Figure, Results, Settings
 from steepest.optim import Adam, GradientDescent, NormalizedGD, RescaledSignDescent, SignDescent
@@ -21,7 +21,7 @@ from steepest.runs.method import Method
 from steepest.runs.results import Best
 from steepest.runs.sweep import Plan, Sweep, decades, untuned
 from steepest.theory.unigram import SMOOTHNESS
-from steepest_papers.yadav2025signdescent.methods import NAMES, legend_beside, method_style
+from steepest_papers.yadav2025signdescent.methods import NAMES, method_style
 
 THEORY = " 1/L"
 AT_THEORY = {

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from steepest.claims.claim import Claim, Measured, measure, placed
 from steepest.claims.drawings import with_run
-from steepest.claims.figures import canvas
+from steepest.claims.figures import canvas, legend_beside
 from steepest.claims.measures import exact, select
 from steepest.claims.paper import Drawing, Figure, Results, Settings
 from steepest.claims.slopes import Slope, slope
@@ -29,7 +29,7 @@ from steepest.runs.spec import Calculation
 from steepest.runs.store import Run
 from steepest.runs.sweep import Calculations, Plan
 from steepest.theory.unigram import FRACTIONS, contenders, frequencies, updates_needed
-from steepest_papers.yadav2025signdescent.methods import NAMES, legend_beside, method_style
+from steepest_papers.yadav2025signdescent.methods import NAMES, method_style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
