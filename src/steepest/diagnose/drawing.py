@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from steepest.claims.figures import canvas, group_colours, line_style, plain_ticks
+from steepest.claims.figures import canvas, group_colours, line_style
 from steepest.claims.paper import Drawing
 from steepest.diagnose.diagnosis import Diagnosis
 from steepest.diagnose.summary import Summary, references
@@ -88,7 +88,8 @@ def vocabulary_drawing(found: Diagnosis) -> Drawing:
     right.plot(sizes, [row.ratio for row in shown], color=OWN, marker="o")
     right.axhline(1, color="#999999", linewidth=1, linestyle="--")
     right.set(xscale="log", xlabel="tokens that occur", ylabel="updates, GD / sign descent", ylim=(0, None))
-    plain_ticks(right, sizes)
+    right.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    right.set_xticks([], minor=True)
     right.set_title("How much longer GD takes, predicted")
     columns = ("name", "samples", "classes", "exponent", "rarest_half", "ratio")
     return Drawing(figure, pa.Table.from_pylist([{c: getattr(row, c) for c in columns} for row in found.vocabularies]))
@@ -109,7 +110,8 @@ def prediction_drawing(found: Diagnosis) -> Drawing:
         epsilons = [row.epsilon for row in found.predictions if row.model == model]
         ax.set(xscale="log", yscale="log", xlabel=r"share $\varepsilon$ of the loss that is left")
         ax.set_title(f"{model[0].upper()}{model[1:]} model")
-        plain_ticks(ax, epsilons, "g")
+        ax.set_xticks(epsilons, [f"{e:g}" for e in epsilons])
+        ax.set_xticks([], minor=True)
         ax.invert_xaxis()
     axes[0, 0].set_ylabel("updates")
     axes[0, 0].legend(loc="upper left")

@@ -21,4 +21,5 @@ PAPER = Paper(
         "cross-entropy": "cross_entropy",
         "real-text": "real_text",
     },
+    advice={"vocabulary: size": ("text-gd-slope",)},
 )

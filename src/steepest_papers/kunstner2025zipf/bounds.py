@@ -16,8 +16,7 @@ from steepest.claims.paper import Drawing, Figure, Results, Settings
 from steepest.claims.slopes import slope
 from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.runs.spec import Calculation
-from steepest.runs.sweep import Calculations, Plan
+from steepest.runs.sweep import Plan, calculate
 from steepest.theory.bigram import Floats, gd_relative_error, sign_distances, sign_relative_error, updates_until
 from steepest_papers.kunstner2025zipf.laws import Tables
 
@@ -87,14 +86,14 @@ def gradient_times(d: int) -> dict[str, float]:
 def plans(sizes: BoundSizes) -> dict[str, Plan]:
     """Return the comparison, and the updates that a small gradient needs."""
     return {
-        "bounds": Calculations((Calculation(compared, {"d": sizes.d}, takes=0.2),)),
-        "times": Calculations((Calculation(gradient_times, {"d": sizes.d}, takes=0.2),)),
+        "bounds": calculate(compared, {"d": sizes.d}, takes=0.2),
+        "times": calculate(gradient_times, {"d": sizes.d}, takes=0.2),
     }
 
 
 def draw(results: Results) -> Drawing:
     """Return truth and bounds over log t / log d, for both methods."""
-    (run,) = results.calculations("bounds")
+    run = results.run("bounds")
     figure, axes = canvas(1, 2, width=3.7, height=3.0, sharey=True)
     lines = {
         "truth": {"label": "gradient descent", "color": COLOURS["GD"]},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -13,35 +13,27 @@ from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.drawings import with_run
 from steepest.claims.figures import canvas, line_style, plain_ticks
 from steepest.claims.measures import fact, select
-from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.paper import Drawing, Figure, Results
 from steepest.claims.slopes import slope
 from steepest.component import declared
 from steepest.data.frequency import zipf
 from steepest.runs.results import Undecided
-from steepest.runs.spec import Calculation
-from steepest.runs.sweep import Calculations, Plan
+from steepest.runs.sweep import Plan, calculate
 from steepest.theory.bigram import Floats
 from steepest.theory.unigram import frequencies, initial_loss, trajectory
 from steepest_papers.kunstner2025zipf.dynamics import Method, conditionals, curve, descend
-from steepest_papers.kunstner2025zipf.laws import Tables
+from steepest_papers.kunstner2025zipf.laws import LawSizes, Tables
 
 METHODS: tuple[Method, ...] = ("GD", "Sign")
 EPSILONS = (0.25, 0.1)
 MOST = 400
 
 
-class CrossEntropySizes(Settings):
-    """Vocabularies of the trained bigram matrices.
+class CrossEntropySizes(LawSizes):
+    """Vocabularies of the trained bigram matrices, which have d² entries."""
 
-    Args:
-        sizes: d, ascending; the matrix has d² entries.
-    """
-
+    fixed: ClassVar[str] = "; α = 1"
     sizes: Annotated[tuple[int, ...], Field(min_length=3)] = (30, 60, 120, 240)
-
-    def summary(self) -> str:
-        """Return the sizes."""
-        return f"d = {', '.join(map(str, self.sizes))}; α = 1"
 
 
 def unigram_errors(pi: Floats, eta: float) -> Iterator[float]:
@@ -103,7 +95,7 @@ def first_hit(errors: Floats, epsilon: float) -> float:
 @measure()
 def at_best_step(results: Results, name: str, evidence: str = "") -> Measured:
     """Return a number of the updates, undecided where a best step is at the edge of its grid."""
-    (run,) = results.calculations("times")
+    run = results.run("times")
     if run.facts["edges"]:
         raise Undecided(f"{run.facts['edges']:.0f} best steps are at the edge of their grid")
     return fact("times", name, evidence)(results)
@@ -111,14 +103,15 @@ def at_best_step(results: Results, name: str, evidence: str = "") -> Measured:
 
 def plans(sizes: CrossEntropySizes) -> dict[str, Plan]:
     """Return the identity and the times."""
-    identity = Calculation(sign_identity, {"d": 40, "eta": 0.1, "steps": 60})
-    times = Calculation(hitting_times, {"sizes": sizes.sizes}, takes=6.0)
-    return {"identity": Calculations((identity,)), "times": Calculations((times,))}
+    return {
+        "identity": calculate(sign_identity, {"d": 40, "eta": 0.1, "steps": 60}),
+        "times": calculate(hitting_times, {"sizes": sizes.sizes}, takes=6.0),
+    }
 
 
 def draw(results: Results) -> Drawing:
     """Return updates to each ε against d."""
-    (run,) = results.calculations("times")
+    run = results.run("times")
     table = run.table("updates")
     figure, axes = canvas(1, len(EPSILONS), width=3.4, height=2.9, sharey=True)
     for ax, epsilon in zip(axes[0], EPSILONS, strict=True):

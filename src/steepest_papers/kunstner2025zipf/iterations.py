@@ -15,9 +15,8 @@ from steepest.claims.paper import Drawing, Figure, Results
 from steepest.claims.slopes import slope
 from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.runs.spec import Calculation
 from steepest.runs.store import Run
-from steepest.runs.sweep import Calculations, Plan
+from steepest.runs.sweep import Plan, calculate
 from steepest.theory.bigram import gd_updates, sign_updates
 from steepest_papers.kunstner2025zipf.laws import LawSizes, Tables
 
@@ -50,14 +49,7 @@ def case(alpha: float, epsilon: float) -> str:
 
 def plans(sizes: LawSizes) -> dict[str, Plan]:
     """Return one calculation per exponent and accuracy."""
-    options = {case(*key): {"alpha": key[0], "epsilon": key[1], "sizes": sizes.sizes} for key in CASES}
-    return {name: Calculations((Calculation(counted, of, takes=0.5),)) for name, of in options.items()}
-
-
-def run_of(results: Results, alpha: float, epsilon: float) -> Run:
-    """Return the run of a case."""
-    (run,) = results.calculations(case(alpha, epsilon))
-    return run
+    return {case(*key): calculate(counted, {"alpha": key[0], "epsilon": key[1], "sizes": sizes.sizes}) for key in CASES}
 
 
 def updates_of(run: Run, method: str) -> tuple[np.ndarray, np.ndarray]:
@@ -69,7 +61,7 @@ def updates_of(run: Run, method: str) -> tuple[np.ndarray, np.ndarray]:
 @measure()
 def away(results: Results, method: str, expected: Mapping[tuple[float, float], float]) -> Measured:
     """Return the largest distance of a method's slope from what is expected, over the cases."""
-    runs = {key: run_of(results, *key) for key in expected}
+    runs = {key: results.run(case(*key)) for key in expected}
     slopes = {key: (run.facts[f"{method}_slope"], run.facts[f"{method}_half_width"]) for key, run in runs.items()}
     shown = ", ".join(f"α={a:g} ε={e:g}: {s:.3f} ± {h:.3f}" for (a, e), (s, h) in slopes.items())
     return exact(max(abs(slopes[key][0] - law) for key, law in expected.items()), runs.values(), shown)
@@ -78,14 +70,14 @@ def away(results: Results, method: str, expected: Mapping[tuple[float, float], f
 @measure()
 def crossing(results: Results) -> Measured:
     """Return |slope of GD − slope of sign descent| at α = 1, ε = 1/2, where both exponents are 1/2."""
-    run = run_of(results, 1.0, 0.5)
+    run = results.run(case(1.0, 0.5))
     return exact(abs(run.facts["GD_slope"] - run.facts["Sign_slope"]), [run])
 
 
 @measure()
 def levelling(results: Results) -> Measured:
     """Return the share of the steps in d at which the local slope of GD at α = 1.5 falls."""
-    run = run_of(results, 1.5, 0.1)
+    run = results.run(case(1.5, 0.1))
     d, updates = updates_of(run, "GD")
     slopes = np.diff(np.log(updates)) / np.diff(np.log(d))
     return exact((np.diff(slopes) < 0).mean(), [run], "local slopes " + " ".join(f"{local:.3f}" for local in slopes))
@@ -94,7 +86,7 @@ def levelling(results: Results) -> Measured:
 @measure()
 def advantage(results: Results) -> Measured:
     """Return T_GD/T_sign at α = 1, d = 10⁴ and the smallest ε; evidence for the others."""
-    runs = {epsilon: run_of(results, 1.0, epsilon) for epsilon in EPSILONS}
+    runs = {epsilon: results.run(case(1.0, epsilon)) for epsilon in EPSILONS}
     ratios = {}
     for epsilon, run in runs.items():
         (d, slow), (_, fast) = (updates_of(run, name) for name in METHODS)
@@ -108,7 +100,7 @@ def draw(results: Results) -> Drawing:
     figure, axes = canvas(3, 3, width=3.0, height=2.4)
     rows = []
     for ax, (alpha, epsilon) in zip(axes.flat, CASES, strict=False):
-        run = run_of(results, alpha, epsilon)
+        run = results.run(case(alpha, epsilon))
         for name in METHODS:
             value, half = (run.facts[f"{name}_{part}"] for part in ("slope", "half_width"))
             label = rf"{name}: slope {value:.3f} $\pm$ {half:.3f}"
@@ -127,7 +119,7 @@ def draw(results: Results) -> Drawing:
 
 
 def _slopes(ax: Axes, results: Results) -> None:
-    facts = [run_of(results, 1.0, epsilon).facts for epsilon in EPSILONS]
+    facts = [results.run(case(1.0, epsilon)).facts for epsilon in EPSILONS]
     laws = {"GD": (np.subtract(1, EPSILONS), r"$1-\varepsilon$"), "Sign": ([0.5] * len(EPSILONS), r"$1/2$")}
     for name, (law, label) in laws.items():
         colour = line_style(name)["color"]

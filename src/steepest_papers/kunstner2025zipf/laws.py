@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -27,8 +27,7 @@ from steepest.claims.figures import canvas, group_colours
 from steepest.claims.measures import select
 from steepest.claims.paper import Drawing, Results, Settings
 from steepest.data.frequency import zipf
-from steepest.runs.spec import Calculation
-from steepest.runs.sweep import Calculations, Plan
+from steepest.runs.sweep import Plan, calculate
 from steepest.theory.bigram import Floats, sign_relative_error
 
 POINTS = 41
@@ -113,11 +112,12 @@ class LawSizes(Settings):
         sizes: d, ascending.
     """
 
+    fixed: ClassVar[str] = ""  # what the summary says beside the sizes
     sizes: Annotated[tuple[int, ...], Field(min_length=3)] = (1_000, 10_000, 100_000, 1_000_000)
 
     def summary(self) -> str:
         """Return the sizes."""
-        return f"d = {', '.join(f'{d:,}' for d in self.sizes)}"
+        return f"d = {', '.join(f'{d:,}' for d in self.sizes)}{self.fixed}"
 
 
 SCALES = {"smoke": LawSizes(sizes=(100, 1_000, 10_000))} | dict.fromkeys(("quick", "laptop", "paper"), LawSizes())
@@ -135,8 +135,8 @@ def law_plans(
     law: Callable[..., Tables], cases: Mapping[float, Case], sizes: LawSizes, takes: float
 ) -> dict[str, Plan]:
     """Return one calculation per exponent."""
-    runs = {alpha: Calculation(law, {"alpha": alpha, "sizes": sizes.sizes}, takes=takes) for alpha in cases}
-    return {f"alpha {alpha:g}": Calculations((run,)) for alpha, run in runs.items()}
+    options = [{"alpha": alpha, "sizes": sizes.sizes} for alpha in cases]
+    return {f"alpha {of['alpha']:g}": calculate(law, of, takes=takes) for of in options}
 
 
 def against_limit(
@@ -171,7 +171,7 @@ def against_limit(
 def curves(results: Results, cases: Mapping[float, Case]) -> Drawing:
     """Return r over τ, one panel per exponent: coloured by d, the limit dashed in black."""
     figure, axes = canvas(1, len(cases), width=3.0, height=2.8, sharey=False)
-    runs = [run for alpha in cases for run in results.calculations(f"alpha {alpha:g}")]
+    runs = [results.run(f"alpha {alpha:g}") for alpha in cases]
     for ax, run, case in zip(axes[0], runs, cases.values(), strict=True):
         for d, style in _by_size(results.settings.sizes):
             at = select(run.table("law"), d=d)

@@ -17,9 +17,7 @@ from steepest.data.corpora import open_corpus
 from steepest.data.corpus import Corpus
 from steepest.data.frequency import tail_exponent, zipf
 from steepest.data.tokens import BPE, Vocabulary, word_vocabulary
-from steepest.runs.spec import Calculation
-from steepest.runs.store import Run
-from steepest.runs.sweep import Calculations, Plan
+from steepest.runs.sweep import Plan, calculate
 from steepest.theory.bigram import gd_updates, sign_updates, sorted_law
 from steepest_papers.kunstner2025zipf.bigrams import Bigrams, bigrams_of, ranked_conditionals
 from steepest_papers.kunstner2025zipf.dynamics import exact_updates
@@ -113,24 +111,18 @@ def measured(corpus: Corpus, vocabulary: Vocabulary) -> Tables:
 def plans(sizes: TextSizes) -> dict[str, Plan]:
     """Return one calculation per tokenizer and vocabulary."""
     corpus = open_corpus(sizes.corpus)
-    options = {
-        f"{kind} {size}": {"corpus": corpus, "vocabulary": sizes.vocabulary(kind, size)}
+    return {
+        f"{kind} {size}": calculate(measured, {"corpus": corpus, "vocabulary": sizes.vocabulary(kind, size)}, takes=3.0)
         for kind in KINDS
         for size in sizes.sizes
     }
-    return {name: Calculations((Calculation(measured, of, takes=3.0),)) for name, of in options.items()}
-
-
-def run_of(results: Results, kind: str, size: int) -> Run:
-    """Return the run of a tokenizer and vocabulary."""
-    (run,) = results.calculations(f"{kind} {size}")
-    return run
 
 
 def rows_of(results: Results, kind: str, method: str, epsilon: float) -> list[dict[str, Any]]:
     """Return d, measured and predicted updates and the run, by vocabulary size."""
     rows = []
-    for run in (run_of(results, kind, size) for size in results.settings.sizes):
+    for size in results.settings.sizes:
+        run = results.run(f"{kind} {size}")
         (row,) = [r for r in run.table("updates").to_pylist() if (r["method"], r["epsilon"]) == (method, epsilon)]
         rows.append(row | {"kind": kind, "d": run.facts["classes"], "run": run.id})
     return rows
@@ -148,7 +140,7 @@ def slope_error(results: Results, method: str, epsilon: float, expected: float, 
     slopes = {kind: slope([r["d"] for r in of], [r[by] for r in of]) for kind, of in rows.items()}
     shown = ", ".join(f"{kind} {fit.value:.2f} ± {fit.half_width:.2f}" for kind, fit in slopes.items())
     worst = max(abs(fit.value - expected) for fit in slopes.values())
-    return of_rows(worst, sum(rows.values(), []), f"slope: {shown}; expected {expected:g}")
+    return of_rows(worst, [row for of in rows.values() for row in of], f"slope: {shown}; expected {expected:g}")
 
 
 @measure()
@@ -206,7 +198,7 @@ def draw_ranks(results: Results) -> Drawing:
     figure, axes = canvas(1, 2, width=3.4, height=2.8, sharey=True)
     rows = []
     for ax, kind in zip(axes[0], KINDS, strict=True):
-        run = run_of(results, kind, results.settings.sizes[-1])
+        run = results.run(f"{kind} {results.settings.sizes[-1]}")
         table = run.table("ranks")
         k, marginal, low, median, high = (table[c].to_numpy() for c in ("rank", "marginal", "low", "median", "high"))
         ax.plot(k, marginal, color="#004488", label=r"$\pi_k$")

@@ -15,8 +15,7 @@ from steepest.claims.measures import fact
 from steepest.claims.paper import Drawing, Figure, Results, Settings
 from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.runs.spec import Calculation
-from steepest.runs.sweep import Calculations, Plan
+from steepest.runs.sweep import Plan, calculate
 from steepest.theory.bigram import gd_relative_error
 from steepest_papers.kunstner2025zipf.dynamics import conditionals, curve, descend, exact_error
 
@@ -57,12 +56,12 @@ def against_matrices(d: int, seed: int) -> tuple[dict[str, float], dict[str, pa.
 
 def plans(sizes: MatrixSizes) -> dict[str, Plan]:
     """Return the comparison."""
-    return {"matrices": Calculations((Calculation(against_matrices, dict(sizes)),))}
+    return {"matrices": calculate(against_matrices, dict(sizes))}
 
 
 def draw(results: Results) -> Drawing:
     """Return both curves, trained (dots) and by formula (line)."""
-    (run,) = results.calculations("matrices")
+    run = results.run("matrices")
     table = run.table("curves")
     figure, axes = canvas(1, 2, width=3.6, height=2.7)
     titles = {"gd": r"Gradient descent, $\eta = 1/\pi_1$", "sign": rf"Sign descent, $\eta = {ETA}$"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -13,16 +13,15 @@ from steepest.claims.claim import Claim, placed
 from steepest.claims.drawings import with_runs
 from steepest.claims.figures import COLOURS, canvas, group_colours, plain_ticks, plot_columns
 from steepest.claims.measures import fact, select
-from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.paper import Drawing, Figure, Results
 from steepest.claims.slopes import slope
 from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.runs.spec import Calculation
 from steepest.runs.store import Run
-from steepest.runs.sweep import Calculations, Plan
+from steepest.runs.sweep import Plan, calculate
 from steepest.theory.bigram import sign_updates
 from steepest_papers.kunstner2025zipf.dynamics import exact_error, exact_updates, model_error
-from steepest_papers.kunstner2025zipf.laws import Tables, best_rank, sign_rank
+from steepest_papers.kunstner2025zipf.laws import LawSizes, Tables, best_rank, sign_rank
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,18 +31,11 @@ COLOUR = {"even": COLOURS["Sign"], "odd": COLOURS["RescaledSign"], "model": "bla
 TAUS = (1.0, 2.0, 4.0, 8.0)
 
 
-class ModelSizes(Settings):
-    """Vocabularies at which model and exact dynamics are compared; α = 1.
+class ModelSizes(LawSizes):
+    """Vocabularies at which model and exact dynamics are compared."""
 
-    Args:
-        sizes: d, ascending.
-    """
-
+    fixed: ClassVar[str] = f"; α = 1, ε = {EPSILON}"
     sizes: Annotated[tuple[int, ...], Field(min_length=3)] = (1_000, 3_162, 10_000)
-
-    def summary(self) -> str:
-        """Return the sizes."""
-        return f"d = {', '.join(f'{d:,}' for d in self.sizes)}; α = 1, ε = {EPSILON}"
 
 
 @declared("kunstner2025zipf.steps")
@@ -96,16 +88,16 @@ def ranks(sizes: Sequence[int]) -> Tables:
 def plans(sizes: ModelSizes) -> dict[str, Plan]:
     """Return r over the step, the updates to ε, and the rank of the best step."""
     return {
-        "steps": Calculations((Calculation(steps, {"d": sizes.sizes[0]}),)),
-        "updates": Calculations((Calculation(updates, {"sizes": sizes.sizes}, takes=1.0),)),
-        "ranks": Calculations((Calculation(ranks, {"sizes": sizes.sizes}, takes=0.2),)),
+        "steps": calculate(steps, {"d": sizes.sizes[0]}),
+        "updates": calculate(updates, {"sizes": sizes.sizes}, takes=1.0),
+        "ranks": calculate(ranks, {"sizes": sizes.sizes}, takes=0.2),
     }
 
 
 def draw(results: Results) -> Drawing:
     """Return r over the step, updates against d, and φ over τ."""
     figure, axes = canvas(1, 3, width=3.4, height=2.9)
-    runs = {name: run for name in results.plans for run in results.calculations(name)}
+    runs = {name: results.run(name) for name in results.plans}
     _steps(axes[0, 0], runs["steps"])
     axes[0, 0].set_title(f"$d = {results.settings.sizes[0]:,}$")
     _updates(axes[0, 1], runs["updates"])

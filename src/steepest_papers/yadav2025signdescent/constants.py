@@ -28,14 +28,14 @@ from steepest.claims.measures import exact, fact
 from steepest.claims.paper import Drawing, Figure, Results, Settings
 from steepest.component import declared
 from steepest.optim.norms import NORMS
-from steepest.runs.spec import Calculation
-from steepest.runs.sweep import Calculations, Plan
+from steepest.runs.sweep import Plan, calculate
 from steepest.theory.unigram import SMOOTHNESS, cross_entropy_and_gradient, frequencies
 from steepest_papers.yadav2025signdescent.geometry import (
     CONCENTRATIONS,
     DIMENSIONS,
     NORM_COLOURS,
     NORM_NAMES,
+    SEEDS,
     complexities,
     curvature_plan,
     deviation,
@@ -59,12 +59,11 @@ class ConstantSizes(Settings):
 
 def plans(sizes: ConstantSizes) -> dict[str, Plan]:
     """Return the random checks once per seed, the pair problem, and the complexities by size."""
-    pairs = {"pairs": sizes.draws // 3}
     return {
         "curvature": curvature_plan(sizes.draws, takes=0.5),
-        "lipschitz": Calculations(tuple(Calculation(lipschitz, pairs, seed) for seed in (0, 1, 2))),
-        "adaptive": Calculations((Calculation(adaptive_smoothness, {"num_classes": 12}),)),
-        "complexities": Calculations((Calculation(complexities, {"sizes": sizes.sizes, "exponent": 1.0}),)),
+        "lipschitz": calculate(lipschitz, {"pairs": sizes.draws // 3}, seeds=SEEDS),
+        "adaptive": calculate(adaptive_smoothness, {"num_classes": 12}),
+        "complexities": calculate(complexities, {"sizes": sizes.sizes, "exponent": 1.0}),
     }
 
 
@@ -131,7 +130,7 @@ def largest(results: Results, plan: str, *names: str, above: float = 0.0) -> Mea
 @measure()
 def adaptive_over_plain(results: Results) -> Measured:
     """Return the least (Λ R_∞²)/(L_2 R_2²) over d ≥ 100."""
-    (run,) = results.calculations("complexities")
+    run = results.run("complexities")
     d, adaptive, plain = (run.column(name, "complexities") for name in ("classes", "adaptive", "l2"))
     ratio = adaptive / plain
     shown = ", ".join(f"d={size}: {value:.2f}" for size, value in zip(d, ratio, strict=True))
@@ -177,7 +176,7 @@ CLAIMS = (
 def draw(results: Results) -> Drawing:
     """Return the curvature of random distributions in each geometry, and what the constants make of the bounds."""
     figure, axes = canvas(1, 2, width=3.9, height=3.0)
-    run, (complexity,) = results.calculations("curvature")[0], results.calculations("complexities")
+    run, complexity = results.calculations("curvature")[0], results.run("complexities")
     _points(axes[0, 0], run.table("points"))
     _complexities(axes[0, 1], complexity.table("complexities"))
     return Drawing(figure, with_runs((run, "points"), (complexity, "complexities")))

@@ -28,15 +28,12 @@ from steepest.claims.paper import Drawing, Figure, Results, Settings
 from steepest.claims.slopes import slope
 from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.runs.spec import Calculation
-from steepest.runs.sweep import Calculations, Plan
+from steepest.runs.sweep import Plan, calculate
 from steepest.theory.unigram import contenders, frequencies, initial_loss, updates_needed
 from steepest_papers.yadav2025signdescent.geometry import NORM_COLOURS, complexities
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-FRACTION = 0.05
 
 
 class DistanceSizes(Settings):
@@ -53,9 +50,10 @@ class DistanceSizes(Settings):
 
 def plans(sizes: DistanceSizes) -> dict[str, Plan]:
     """Return distances and radii, exact numbers."""
-    distances = Calculation(complexities, {"sizes": sizes.sizes, "exponent": 1.0})
-    travelled = Calculation(radii, {"sizes": sizes.radii, "exponent": 1.0, "fraction": FRACTION}, takes=1.5)
-    return {"complexities": Calculations((distances,)), "radii": Calculations((travelled,))}
+    return {
+        "complexities": calculate(complexities, {"sizes": sizes.sizes, "exponent": 1.0}),
+        "radii": calculate(radii, {"sizes": sizes.radii, "exponent": 1.0, "fraction": 0.05}, takes=1.5),
+    }
 
 
 @declared("yadav2025signdescent.radii")
@@ -118,7 +116,7 @@ def radius_l2(p: np.ndarray, fraction: float) -> float:
 @measure()
 def growth(results: Results, norm: str) -> Measured:
     """Return the log–log slope of r(ε) in d."""
-    (run,) = results.calculations("radii")
+    run = results.run("radii")
     d, r = (run.column(name, "radii") for name in ("classes", f"r_{norm}"))
     fit, shown = slope(d, r), ", ".join(f"{value:.3f} at d={size}" for size, value in zip(d, r, strict=True))
     return exact(fit.value, [run], f"slope {fit}; {shown}")
@@ -156,7 +154,7 @@ CLAIMS = (
 
 def draw(results: Results) -> Drawing:
     """Return distances, the ratio of complexities, and the radius that has to be travelled, against d."""
-    (distances,), (travelled,) = results.calculations("complexities"), results.calculations("radii")
+    distances, travelled = results.run("complexities"), results.run("radii")
     figure, axes = canvas(1, 3, width=3.2, height=2.9, subplot_kw={"xscale": "log", "yscale": "log"})
     _distances(axes[0, 0], distances.table("complexities"))
     _ratio(axes[0, 1], distances.table("complexities"))

@@ -18,10 +18,10 @@ from steepest.claims.figures import COLOURS
 from steepest.claims.paper import Results
 from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.runs.spec import Calculation
-from steepest.runs.sweep import Calculations
+from steepest.runs.sweep import Calculations, calculate
 from steepest.theory.unigram import SMOOTHNESS, distance, frequencies
 
+SEEDS = (0, 1, 2)
 DIMENSIONS = (2, 3, 5, 8)
 CONCENTRATIONS = (0.05, 0.2, 1.0)
 SHOWN = 250
@@ -31,7 +31,7 @@ NORM_NAMES = {"linf": r"$\ell_\infty$", "l2": r"$\ell_2$", "l1": r"$\ell_1$"}
 
 def curvature_plan(draws: int, takes: float) -> Calculations:
     """Return the random search for the largest curvature, once per seed."""
-    return Calculations(tuple(Calculation(curvature, {"draws": draws}, seed, takes=takes) for seed in (0, 1, 2)))
+    return calculate(curvature, {"draws": draws}, seeds=SEEDS, takes=takes)
 
 
 @declared("yadav2025signdescent.curvature")

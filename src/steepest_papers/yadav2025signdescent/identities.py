@@ -31,8 +31,7 @@ from steepest.data.frequency import zipf
 from steepest.optim import Adam, SignDescent
 from steepest.optim.norms import linf_direction
 from steepest.problems import SoftmaxUnigram
-from steepest.runs.spec import Calculation
-from steepest.runs.sweep import Calculations, Plan
+from steepest.runs.sweep import Plan, calculate
 from steepest.theory.unigram import cross_entropy_and_gradient, distance, frequencies, solution, trajectory
 
 STEPS = 16
@@ -52,7 +51,7 @@ class IdentitySizes(Settings):
 
 def plans(sizes: IdentitySizes) -> dict[str, Plan]:
     """Return one calculation; its random permutation, shift and weights are drawn from a fixed seed."""
-    return {"identities": Calculations((Calculation(identities, dict(sizes), takes=0.5),))}
+    return {"identities": calculate(identities, dict(sizes))}
 
 
 @declared("yadav2025signdescent.identities")
@@ -143,7 +142,7 @@ CLAIMS = (
 
 def draw(results: Results) -> Drawing:
     """Return sign descent's logits by rank, in units of the learning rate, at some steps, beside the solution."""
-    (run,) = results.calculations("identities")
+    run = results.run("identities")
     table = run.table("lattice")
     figure, axes = canvas(1, 1, width=4.6, height=3.2)
     ax, rank = axes[0, 0], table["rank"].to_numpy()

@@ -21,7 +21,7 @@ from steepest.claims.drawings import with_run
 from steepest.claims.figures import canvas, legend_beside
 from steepest.claims.measures import exact, select
 from steepest.claims.paper import Drawing, Figure, Results, Settings
-from steepest.claims.slopes import Slope, slope
+from steepest.claims.slopes import slope
 from steepest.component import declared
 from steepest.data.frequency import zipf
 from steepest.runs.results import Undecided
@@ -105,12 +105,11 @@ def extrapolated(rows: Sequence[Mapping[str, Any]], fraction: float, num_classes
     >>> round(extrapolated(rows, 0.1, 1000))
     1000
     """
-    known = [row for row in rows if row["fraction"] == fraction][-2:]
+    known = [row for row in rows if row["fraction"] == fraction]
     if len(known) < 2:
         return float("nan")
-    (d1, T1), (d2, T2) = (
-        (row["classes"], row["expected"] if np.isnan(row["updates"]) else row["updates"]) for row in known
-    )
+    d1, d2 = (row["classes"] for row in known[-2:])
+    T1, T2 = (row["expected"] if np.isnan(row["updates"]) else row["updates"] for row in known[-2:])
     return float(T2 * (T2 / T1) ** (np.log(num_classes / d2) / np.log(d2 / d1)))
 
 
@@ -137,11 +136,6 @@ def needed(
     return d[d <= up_to], updates[d <= up_to]
 
 
-def growth(results: Results, method: str, fraction: float, exponent: float = ZIPF) -> Slope:
-    """Return the slope of log T on log d over the sizes reached."""
-    return slope(*needed(results, method, fraction, exponent))
-
-
 def all_runs(results: Results) -> Iterator[Run]:
     """Yield the runs of both plans."""
     return (run for plan in results.plans for run in results.calculations(plan))
@@ -155,16 +149,18 @@ def flat(
     exponents: Sequence[float] = (ZIPF,),
 ) -> Measured:
     """Return the largest slope over methods, fractions and exponents."""
-    slopes = {case: growth(results, *case) for case in product(methods, fractions, exponents)}
-    names = {(m, e, a): f"{m} ε={e:g}" + ("" if a == ZIPF else f" α={a:g}") for m, e, a in slopes}
-    shown = ", ".join(f"{names[case]}: {fit}" for case, fit in slopes.items())
+    slopes = {}
+    for method, fraction, alpha in product(methods, fractions, exponents):
+        case = f"{method} ε={fraction:g}" + ("" if alpha == ZIPF else f" α={alpha:g}")
+        slopes[case] = slope(*needed(results, method, fraction, alpha))
+    shown = ", ".join(f"{case}: {fit}" for case, fit in slopes.items())
     return exact(max(fit.value for fit in slopes.values()), all_runs(results), shown)
 
 
 @measure()
 def off(results: Results, method: str, law: float, fractions: Sequence[float], exponent: float = ZIPF) -> Measured:
     """Return the largest |slope − law| over fractions."""
-    slopes = {fraction: growth(results, method, fraction, exponent) for fraction in fractions}
+    slopes = {fraction: slope(*needed(results, method, fraction, exponent)) for fraction in fractions}
     shown = ", ".join(f"ε={fraction:g}: {fit}" for fraction, fit in slopes.items())
     return exact(max(abs(fit.value - law) for fit in slopes.values()), all_runs(results), shown)
 
@@ -208,7 +204,7 @@ def worst_exponent(results: Results) -> Measured:
 @measure()
 def tuning_gain(results: Results) -> Measured:
     """Return by how much tuning lowers GD's slope at α = ½, ε = .02."""
-    theory, tuned = (growth(results, name, 0.02, 0.5) for name in ("GD 1/L", "GD"))
+    theory, tuned = (slope(*needed(results, name, 0.02, 0.5)) for name in ("GD 1/L", "GD"))
     return exact(theory.value - tuned.value, all_runs(results), f"1/L: {theory}, tuned: {tuned}")
 
 
