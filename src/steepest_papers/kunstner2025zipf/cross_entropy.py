@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -73,23 +74,23 @@ def hitting_times(sizes: Sequence[int]) -> Tables:
 
 def fewest(pi: Floats, target: Floats, method: Method) -> Iterator[dict[str, Any]]:
     """Yield, for each ε, the fewest updates over the grid, infinity beyond 400, and whether only an edge is as fast."""
-    curves = [until(descend(pi, target, method, eta, "cross-entropy"), EPSILONS[-1]) for eta in grid(method, pi)]
-    for epsilon in EPSILONS:
-        hits = np.array([first_hit(r, epsilon) for r in curves])
+    curves = [descend(pi, target, method, eta, "cross-entropy") for eta in grid(method, pi)]
+    for epsilon, hits in zip(EPSILONS, np.transpose([first_hits(r) for r in curves]), strict=True):
         yield {"epsilon": epsilon, "updates": float(hits.min()), "edge": bool(hits[1:-1].min() > hits.min())}
 
 
-def until(errors: Iterator[float], epsilon: float) -> Floats:
-    """Return r(0), r(1) … up to the first at or below ε, or r(400)."""
-    reached: list[float] = []
-    while len(reached) <= MOST and (not reached or reached[-1] > epsilon):
-        reached.append(next(errors))
-    return np.array(reached)
+def first_hits(errors: Iterable[float]) -> list[float]:
+    """Return the first t ≤ 400 with r(t) ≤ ε for each ε, infinity where there is none.
 
-
-def first_hit(errors: Floats, epsilon: float) -> float:
-    """Return the first t with r(t) ≤ ε, infinity where there is none."""
-    return float(np.argmax(errors <= epsilon)) if (errors <= epsilon).any() else float("inf")
+    >>> first_hits([1.0, 0.2, 0.3, 0.1])
+    [1, 3]
+    """
+    hits = [np.inf] * len(EPSILONS)
+    for t, r in enumerate(islice(errors, MOST + 1)):
+        hits = [min(hit, t) if r <= epsilon else hit for hit, epsilon in zip(hits, EPSILONS, strict=True)]
+        if r <= min(EPSILONS):
+            break
+    return hits
 
 
 @measure()

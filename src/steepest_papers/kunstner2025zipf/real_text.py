@@ -1,7 +1,18 @@
-"""The laws on bigrams of real text: predicted against measured updates, for words and byte pairs at several vocabularies."""
+"""The laws on bigrams of real text: predicted against measured updates, for words and byte pairs at several vocabularies.
+
+What the laws need of a text, without any d × d matrix, only the pairs that occur:
+
+    gradient descent  r(t) = Σ_i π_i s_i (1 − π_i/π_1)^{2t} / Σ_i π_i s_i,   s_i = Σ_j π_{j|i}²
+    sign descent      coordinate (i, j) starts at δ = π_{j|i} with the weight π_i
+
+Both are exact, derived by us. Where π_{j|i} = 0 a coordinate starts at its solution and stays there. Coordinates with one δ
+move together, and a text has few: most pairs occur once or twice.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
@@ -15,11 +26,10 @@ from steepest.claims.slopes import slope
 from steepest.component import declared
 from steepest.data.corpora import open_corpus
 from steepest.data.corpus import Corpus
-from steepest.data.frequency import tail_exponent, zipf
-from steepest.data.tokens import BPE, Vocabulary, word_vocabulary
+from steepest.data.frequency import Ints, tail_exponent, zipf
+from steepest.data.tokens import BPE, Vocabulary, tokenize, word_vocabulary
 from steepest.runs.sweep import Plan, calculate
-from steepest.theory.bigram import gd_updates, sign_updates, sorted_law
-from steepest_papers.kunstner2025zipf.bigrams import Bigrams, bigrams_of, ranked_conditionals
+from steepest.theory.bigram import Floats, gd_updates, sign_updates, sorted_law
 from steepest_papers.kunstner2025zipf.dynamics import exact_updates
 from steepest_papers.kunstner2025zipf.laws import Tables
 
@@ -54,6 +64,63 @@ class TextSizes(Settings):
         return BPE(size=size) if kind == "BPE" else word_vocabulary(open_corpus(self.corpus), size)
 
 
+@dataclass(frozen=True)
+class Bigrams:
+    """The pairs of tokens that occur.
+
+    Attributes:
+        pi: π_i, frequency of each token as an input, shape (d,), 0 where it is none.
+        row: i of each pair, shape (pairs,), ascending.
+        conditional: π_{j|i} of each pair, shape (pairs,).
+    """
+
+    pi: Floats
+    row: Ints
+    conditional: Floats
+
+    @cached_property
+    def inputs(self) -> tuple[Floats, Floats]:
+        """Return π_i, the largest first, and π_i s_i, of the tokens that are inputs."""
+        squares = np.bincount(self.row, self.conditional**2, minlength=len(self.pi))
+        order = np.argsort(-self.pi, kind="stable")[: np.count_nonzero(self.pi)]
+        return self.pi[order], (self.pi * squares)[order]
+
+    @cached_property
+    def distances(self) -> tuple[Floats, Floats]:
+        """Return the distinct δ, the largest first, and Σ π_i of the coordinates that start there."""
+        delta, place = np.unique(self.conditional, return_inverse=True)
+        weight = np.bincount(place, self.pi[self.row]).astype(np.float64)
+        return delta[::-1].copy(), weight[::-1].copy()
+
+
+def count_bigrams(ids: Ints, starts: Ints, d: int) -> Bigrams:
+    """Return the bigrams within documents.
+
+    Args:
+        ids: tokens 0 … d−1 of all documents, one after the other, shape (n,).
+        starts: where each document starts and, last, n.
+        d: size of the vocabulary.
+    """
+    follows = np.ones(len(ids), dtype=bool)
+    follows[starts[:-1][starts[:-1] < len(ids)]] = False
+    (second,) = np.nonzero(follows)
+    pairs, counts = np.unique(ids[second - 1] * d + ids[second], return_counts=True)
+    row = pairs // d
+    of_row = np.bincount(row, counts, minlength=d)
+    return Bigrams(of_row / of_row.sum(), row, counts / of_row[row])
+
+
+def ranked_conditionals(text: Bigrams, ranks: Ints) -> Floats:
+    """Return the quartiles over rows of the sorted π_{·|i} at some ranks, shape (ranks, 3); rows count alike."""
+    order = np.lexsort((-text.conditional, text.row))
+    row, conditional = text.row[order], text.conditional[order]
+    rank = 1 + np.arange(len(row)) - np.searchsorted(row, row)
+    rows = len(np.unique(row))
+    at_rank = [conditional[rank == k] for k in ranks]
+    padded = [np.concatenate([values, np.zeros(rows - len(values))]) for values in at_rank]
+    return np.array([np.quantile(values, (0.25, 0.5, 0.75)) for values in padded])
+
+
 class Counts(NamedTuple):
     """How the updates until ε are counted for one method; None where it does not apply.
 
@@ -82,9 +149,8 @@ def counts(text: Bigrams, method: str, epsilon: float) -> Counts:
         return Counts(exact, None, None, gd_updates(pi, epsilon), gd_updates(fitted, epsilon))
     delta, weight = text.distances
     even, odd = (exact_updates(delta, epsilon, weight, odd=odd) for odd in (False, True))
-    return Counts(
-        even, odd, sign_updates(delta, epsilon, weight), sign_updates(pi, epsilon), sign_updates(fitted, epsilon)
-    )
+    model = sign_updates(delta, epsilon, weight)
+    return Counts(even, odd, model, sign_updates(pi, epsilon), sign_updates(fitted, epsilon))
 
 
 @declared("kunstner2025zipf.measured", version=2)
@@ -94,7 +160,8 @@ def measured(corpus: Corpus, vocabulary: Vocabulary) -> Tables:
     Tables: `updates` (epsilon, method, and the fields of `Counts`) and `ranks` (rank, marginal, and quartiles over the
     rows of the sorted conditionals).
     """
-    text = bigrams_of(corpus, vocabulary)
+    tokens = tokenize(corpus, vocabulary)
+    text = count_bigrams(tokens.ids["train"], tokens.starts["train"], tokens.num_classes)
     pi = sorted_law(text.pi)
     rows = [
         {"epsilon": epsilon, "method": method} | counts(text, method, epsilon)._asdict()

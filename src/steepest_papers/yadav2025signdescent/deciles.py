@@ -95,11 +95,8 @@ def plans(sizes: DecileSizes) -> dict[str, Plan]:
 
 def curves(results: Results) -> dict[str, tuple[Run, np.ndarray]]:
     """Return the run and the loss by decile, shape (T + 1, 10), of each method."""
-    runs = results.calculations("deciles")
-    return {
-        name: (run, run.column("loss", "lossbydecile").reshape(-1, DECILES))
-        for name, run in zip(METHODS, runs, strict=True)
-    }
+    runs = zip(METHODS, results.calculations("deciles"), strict=True)
+    return {name: (run, run.column("loss", "lossbydecile").reshape(-1, DECILES)) for name, run in runs}
 
 
 @measure()
