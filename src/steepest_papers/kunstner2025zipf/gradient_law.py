@@ -13,64 +13,46 @@ from steepest.component import declared
 from steepest.data.frequency import zipf
 from steepest.runs.sweep import Plan
 from steepest.theory.bigram import Floats, gd_relative_error
-from steepest_papers.kunstner2025zipf.laws import (
-    POINTS,
-    SCALES,
-    Case,
-    LawSizes,
-    Tables,
-    against_limit,
-    curves,
-    gd_limit,
-    gd_tail,
-    gd_updates_of,
-    law_plans,
-)
+from steepest_papers.kunstner2025zipf import laws
 
 LOG = {"xscale": "log", "ylim": (0, 1)}
 CASES = {
-    0.5: Case(np.geomspace(0.05, 6, POINTS), r"$\alpha = 1/2$: $2t = \tau\, d^{\alpha}$", LOG),
-    1.0: Case(np.linspace(0.1, 0.9, POINTS), r"$\alpha = 1$: $2t = d^{\tau}$", {"ylim": (0, 1)}),
-    2.0: Case(np.geomspace(1, 256, POINTS), r"$\alpha = 2$: $2t = \tau$", LOG),
+    0.5: laws.Case(np.geomspace(0.05, 6, laws.POINTS), r"$\alpha = 1/2$: $2t = \tau\, d^{\alpha}$", LOG),
+    1.0: laws.Case(np.linspace(0.1, 0.9, laws.POINTS), r"$\alpha = 1$: $2t = d^{\tau}$", {"ylim": (0, 1)}),
+    2.0: laws.Case(np.geomspace(1, 256, laws.POINTS), r"$\alpha = 2$: $2t = \tau$", LOG),
 }
 LATE = (4.0, 16.0, 64.0, 256.0)
 
 
 def error(pi: Floats, tau: float, alpha: float) -> float:
     """Return r of gradient descent at τ."""
-    return gd_relative_error(pi, gd_updates_of(tau, len(pi), alpha))
+    return gd_relative_error(pi, laws.gd_updates_of(tau, len(pi), alpha))
 
 
 @declared("kunstner2025zipf.gradient_law.law", version=2)
-def law(alpha: float, sizes: Sequence[int]) -> Tables:
+def law(alpha: float, sizes: Sequence[int]) -> laws.Tables:
     """Return how r approaches its limit, and the curves; with α = 2 also the error of the tail's power law at τ = 256."""
-    numbers, tables = against_limit(error, gd_limit, alpha, CASES[alpha].taus, sizes)
+    numbers, tables = laws.against_limit(error, laws.gd_limit, alpha, CASES[alpha].taus, sizes)
     if alpha > 1:
         few, many = (np.array([error(zipf(d, alpha), t, alpha) for t in LATE]) for d in (sizes[0], sizes[-1]))
-        numbers["tail_error"] = float(abs(gd_tail(LATE[-1], alpha) / many[-1] - 1))
-        numbers["beta_error"] = float(np.abs([gd_limit(t, alpha) for t in LATE] / many - 1).max())
+        numbers["tail_error"] = float(abs(laws.gd_tail(LATE[-1], alpha) / many[-1] - 1))
+        numbers["beta_error"] = float(np.abs([laws.gd_limit(t, alpha) for t in LATE] / many - 1).max())
         numbers["change"] = float(np.abs(few - many).max())
     return numbers, tables
 
 
-def plans(sizes: LawSizes) -> dict[str, Plan]:
+def plans(sizes: laws.LawSizes) -> dict[str, Plan]:
     """Return one calculation per exponent."""
-    return law_plans(law, CASES, sizes, takes=2.0)
+    return laws.law_plans(law, CASES, sizes, takes=2.0)
 
 
 CLAIMS = (
-    Claim(
-        "gd-flat",
-        fact(
-            "alpha 0.5", "gap_largest", "{gap_smallest:.4f} at the smallest d, {gap_largest:.4f} at the largest"
-        ).at_most(2e-3, fails=0.05),
-    ).says("α = 1/2: r tends to ((1−α)/α) E_{1/α}(τ) in time units of d^α: largest distance at the largest d"),
-    Claim(
-        "gd-zipf",
-        fact(
-            "alpha 1", "steps_down", "distance {gap_smallest:.3f} at the smallest d, {gap_largest:.3f} at the largest"
-        ).at_least(1.0, fails=0.5),
-    ).says("α = 1: r tends to 1 − τ at d^τ updates, slowly: share of the steps in d at which the distance falls"),
+    Claim("gd-flat", fact("alpha 0.5", "gap_largest", laws.GAPS).at_most(2e-3, fails=0.05)).says(
+        "α = 1/2: r tends to ((1−α)/α) E_{1/α}(τ) in time units of d^α: largest distance at the largest d"
+    ),
+    Claim("gd-zipf", fact("alpha 1", "steps_down", laws.DISTANCE).at_least(1.0, fails=0.5)).says(
+        "α = 1: r tends to 1 − τ at d^τ updates, slowly: share of the steps in d at which the distance falls"
+    ),
     Claim("gd-zipf-close", fact("alpha 1", "gap_largest").at_most(0.02, fails=0.2)).says(
         "α = 1: the limit describes the largest d that was summed: largest distance from 1 − τ"
     ),
@@ -99,10 +81,10 @@ FIGURE = Figure(
         "With frequencies ∝ k^−α, gradient descent needs d^α updates for α < 1 and a number that does not depend on d for α > 1. "
         "At α = 1, Zipf's law, it needs d^{1−ε} for a relative error ε: the worst case."
     ),
-    scales=SCALES,
+    scales=laws.SCALES,
     plans=plans,
     claims=CLAIMS,
-    draw={"gradient-law": curves(CASES)},
+    draw={"gradient-law": laws.curves(CASES)},
     rule="None is needed: sums over d classes are exact.",
     where="Theorem 3.1",
 )

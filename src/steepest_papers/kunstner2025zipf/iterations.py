@@ -119,11 +119,11 @@ def draw(results: Results) -> Drawing:
 
 
 def _slopes(ax: Axes, results: Results) -> None:
-    facts = [results.run(case(1.0, epsilon)).facts for epsilon in EPSILONS]
+    numbers = [results.run(case(1.0, epsilon)).facts for epsilon in EPSILONS]
     laws = {"GD": (np.subtract(1, EPSILONS), r"$1-\varepsilon$"), "Sign": ([0.5] * len(EPSILONS), r"$1/2$")}
     for name, (law, label) in laws.items():
         colour = line_style(name)["color"]
-        slopes, halves = ([of[f"{name}_{part}"] for of in facts] for part in ("slope", "half_width"))
+        slopes, halves = ([of[f"{name}_{part}"] for of in numbers] for part in ("slope", "half_width"))
         ax.errorbar(EPSILONS, slopes, halves, fmt="o", color=colour, markersize=3, capsize=2, label=name)
         ax.plot(EPSILONS, law, "--", color=colour, linewidth=1, label=f"law: {label}")
     ax.set(xlabel=r"$\varepsilon$", ylabel="slope in $d$", ylim=(0.4, 1.05), title=r"Slopes, $\alpha = 1$")

@@ -31,7 +31,11 @@ from steepest.runs.sweep import Plan, calculate
 from steepest.theory.bigram import Floats, sign_relative_error
 
 POINTS = 41
+GAPS = "{gap_smallest:.4f} at the smallest d, {gap_largest:.4f} at the largest"  # evidence of claims on `against_limit`
+DISTANCE = "distance {gap_smallest:.3f} at the smallest d, {gap_largest:.3f} at the largest"
 Tables = tuple[dict[str, float], dict[str, pa.Table]]
+Error = Callable[[Floats, float, float], float]  # frequencies, τ, α → r
+Limit = Callable[[float, float], float]  # τ, α → its limit
 
 
 def exponential_integral(p: float, x: float) -> float:
@@ -139,24 +143,11 @@ def law_plans(
     return {f"alpha {of['alpha']:g}": calculate(law, of, takes=takes) for of in options}
 
 
-def against_limit(
-    error: Callable[[Floats, float, float], float],
-    limit: Callable[[float, float], float],
-    alpha: float,
-    taus: np.ndarray,
-    sizes: Sequence[int],
-) -> Tables:
-    """Return how r approaches its limit as d grows, and the table `law`: alpha, d (0 for the limit), tau, r.
+def against_limit(error: Error, limit: Limit, alpha: float, taus: np.ndarray, sizes: Sequence[int]) -> Tables:
+    """Return how r approaches its limit as d grows, and the table `law`: alpha, d (ascending, 0 for the limit), tau, r.
 
     The numbers are the largest |r − limit| at the smallest and at the largest d, and the share of the steps in d at which it
-    falls.
-
-    Args:
-        error: r of the frequencies, τ and α.
-        limit: its limit at τ and α; NaN where none is known.
-        alpha: α.
-        taus: τ.
-        sizes: d, ascending.
+    falls; where no limit is known it is NaN.
     """
     tau, laws = taus.tolist(), {d: zipf(d, alpha) for d in sizes}
     r = {d: [error(pi, t, alpha) for t in tau] for d, pi in laws.items()} | {0: [limit(t, alpha) for t in tau]}

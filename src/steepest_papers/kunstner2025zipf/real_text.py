@@ -240,9 +240,9 @@ def draw_updates(results: Results) -> Drawing:
     for line, kind in zip(axes, KINDS, strict=True):
         for ax, epsilon in zip(line, EPSILONS, strict=True):
             for method in METHODS:
-                found = rows_of(results, kind, method, epsilon)
-                _updates(ax, method, found)
-                rows += found
+                of_method = rows_of(results, kind, method, epsilon)
+                _updates(ax, method, of_method)
+                rows += of_method
             ax.set(xscale="log", yscale="log", title=rf"{kind}, $\varepsilon = {epsilon:g}$")
             plain_ticks(ax, results.settings.sizes)
         line[0].set_ylabel(r"updates to $r \leq \varepsilon$")

@@ -26,9 +26,9 @@ from steepest.component import declared
 from steepest.data.frequency import zipf
 from steepest.runs.spec import Calculation
 from steepest.runs.store import Run
-from steepest.runs.sweep import Calculations, Plan
+from steepest.runs.sweep import Calculations, Plan, calculate
 from steepest.theory.unigram import contenders, distance, frequencies, updates_needed
-from steepest_papers.yadav2025signdescent.geometry import curvature_plan, deviation
+from steepest_papers.yadav2025signdescent.geometry import SEEDS, curvature, deviation
 from steepest_papers.yadav2025signdescent.methods import method_style
 
 FRACTION = 0.05
@@ -64,7 +64,7 @@ def plans(sizes: LogisticSizes) -> dict[str, Plan]:
         options = {"reference": name, "most": sizes.most, "budget": sizes.budget}
         runs = (Calculation(counts, {"num_classes": d, **options}, takes=0.2 + 1.2e-4 * d) for d in sizes.sizes)
         by_reference[name] = Calculations(tuple(runs))
-    return by_reference | {"curvature": curvature_plan(sizes.draws, takes=0.8)}
+    return by_reference | {"curvature": calculate(curvature, {"draws": sizes.draws}, seeds=SEEDS, takes=0.8)}
 
 
 @declared("yadav2025signdescent.additive_logistic.counts")

@@ -145,11 +145,11 @@ CLAIMS = (
         Claim(
             f"bounds-descent-{norm}", largest("descent", norm).at_most(1e-12, fails=1e-6), where="descent lemma"
         ).says(f"{name} at 1/L obeys f_{{t+1}} ≤ f_t − ‖g_t‖_*²/(2L): largest violation along the trajectory")
-        for norm, name in (
-            ("linf", "Sign descent of length ‖g‖₁"),
-            ("l2", "Gradient descent"),
-            ("l1", "Coordinate descent"),
-        )
+        for norm, name in {
+            "linf": "Sign descent of length ‖g‖₁",
+            "l2": "Gradient descent",
+            "l1": "Coordinate descent",
+        }.items()
     ),
     Claim("bounds-decay-linf", largest("decay", "share_linf").at_most(1.0, fails=1.01)).says(
         "Sign descent with weight decay: largest f_t / (8 R_∞²/(t + 2)), a bound that grows as log²d"

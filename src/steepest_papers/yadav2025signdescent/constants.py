@@ -30,16 +30,7 @@ from steepest.component import declared
 from steepest.optim.norms import NORMS
 from steepest.runs.sweep import Plan, calculate
 from steepest.theory.unigram import SMOOTHNESS, cross_entropy_and_gradient, frequencies
-from steepest_papers.yadav2025signdescent.geometry import (
-    CONCENTRATIONS,
-    DIMENSIONS,
-    NORM_COLOURS,
-    NORM_NAMES,
-    SEEDS,
-    complexities,
-    curvature_plan,
-    deviation,
-)
+from steepest_papers.yadav2025signdescent import geometry
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,10 +51,10 @@ class ConstantSizes(Settings):
 def plans(sizes: ConstantSizes) -> dict[str, Plan]:
     """Return the random checks once per seed, the pair problem, and the complexities by size."""
     return {
-        "curvature": curvature_plan(sizes.draws, takes=0.5),
-        "lipschitz": calculate(lipschitz, {"pairs": sizes.draws // 3}, seeds=SEEDS),
+        "curvature": calculate(geometry.curvature, {"draws": sizes.draws}, seeds=geometry.SEEDS),
+        "lipschitz": calculate(lipschitz, {"pairs": sizes.draws // 3}, seeds=geometry.SEEDS),
         "adaptive": calculate(adaptive_smoothness, {"num_classes": 12}),
-        "complexities": calculate(complexities, {"sizes": sizes.sizes, "exponent": 1.0}),
+        "complexities": calculate(geometry.complexities, {"sizes": sizes.sizes, "exponent": 1.0}),
     }
 
 
@@ -75,7 +66,7 @@ def lipschitz(pairs: int, seed: int, num_classes: int = 8) -> dict[str, float]:
     sign vector, or the difference of the two most likely classes.
     """
     rng = np.random.default_rng(seed)
-    s = rng.dirichlet(np.full(num_classes, CONCENTRATIONS[0]), pairs)
+    s = rng.dirichlet(np.full(num_classes, geometry.CONCENTRATIONS[0]), pairs)
     first, second = np.eye(num_classes)[np.argsort(s)[:, :-3:-1].T]
     directions = first, first - second, rng.choice([-1.0, 1.0], s.shape)
     x = torch.from_numpy(np.tile(np.log(s + 1e-12), (3, 1)))
@@ -115,7 +106,7 @@ def adaptive_smoothness(num_classes: int) -> dict[str, float]:
 def outside_of_half_to_one(results: Results) -> Measured:
     """Return how far the largest eigenvalue of each seed lies outside of [½, 1], up to what random draws leave open."""
     runs = results.calculations("curvature")
-    sups = [max(run.facts[f"l2_{d}"] for d in DIMENSIONS) for run in runs]
+    sups = [max(run.facts[f"l2_{d}"] for d in geometry.DIMENSIONS) for run in runs]
     outside = [max(0.4999 - sup, sup - 1, 0.0) for sup in sups]
     return Measured(outside, [run.id for run in runs], evidence=f"{max(sups):.6f}")
 
@@ -141,17 +132,19 @@ CLAIMS = (
     Claim(
         "smoothness-l2", outside_of_half_to_one().at_most(1e-12, fails=1e-2), where="smoothness in ℓ2", kind="paper"
     ).says("½ ≤ L_2 ≤ 1: distance of the largest Hessian eigenvalue of random softmax distributions from that range"),
-    Claim("smoothness-linf", deviation("linf").at_most(1e-3, fails=1e-2), where="smoothness in ℓ∞", kind="paper").says(
-        "L_∞ = 1: largest |sup Var_s(x) − 1| over all sign vectors x, d = 2, 3, 5, 8"
-    ),
-    Claim("smoothness-half", deviation("l2").at_most(1e-3, fails=1e-2)).says(
+    Claim(
+        "smoothness-linf", geometry.deviation("linf").at_most(1e-3, fails=1e-2), where="smoothness in ℓ∞", kind="paper"
+    ).says("L_∞ = 1: largest |sup Var_s(x) − 1| over all sign vectors x, d = 2, 3, 5, 8"),
+    Claim("smoothness-half", geometry.deviation("l2").at_most(1e-3, fails=1e-2)).says(
         "L_2 = ½ for every d: largest |sup of the Hessian's eigenvalue − ½|, d = 2, 3, 5, 8"
     ),
     Claim(  # by how much D = ½ I would fail to bound the Hessian
         "smoothness-excess",
-        largest("curvature", *(f"l2_{d}" for d in DIMENSIONS), above=SMOOTHNESS["l2"]).at_most(1e-12, fails=1e-6),
+        largest("curvature", *(f"l2_{d}" for d in geometry.DIMENSIONS), above=SMOOTHNESS["l2"]).at_most(
+            1e-12, fails=1e-6
+        ),
     ).says("∇²f(θ) ⪯ ½ I for every θ: largest eigenvalue minus ½"),
-    Claim("smoothness-l1", deviation("l1").at_most(1e-3, fails=1e-2), where="smoothness in ℓ1").says(
+    Claim("smoothness-l1", geometry.deviation("l1").at_most(1e-3, fails=1e-2), where="smoothness in ℓ1").says(
         "L_1 = ¼: largest |sup s_k(1 − s_k) − ¼|, d = 2, 3, 5, 8"
     ),
     *(
@@ -184,11 +177,11 @@ def draw(results: Results) -> Drawing:
 
 def _points(ax: Axes, table: pa.Table) -> None:
     for norm, L in SMOOTHNESS.items():
-        colour = NORM_COLOURS[norm]
+        colour = geometry.NORM_COLOURS[norm]
         plot_columns(ax, table, "largest", {norm: {"ls": "", "marker": ".", "color": colour, "ms": 3, "alpha": 0.5}})
         ax.axhline(L, color=colour, linewidth=1.2)
         place: dict[str, Any] = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": 8, "color": colour}
-        ax.text(1.01, L, f"$L$ in {NORM_NAMES[norm]}: {L:g}", **place)
+        ax.text(1.01, L, f"$L$ in {geometry.NORM_NAMES[norm]}: {L:g}", **place)
     ax.set(xlabel=r"largest probability $\max_k s_k$", ylabel="largest curvature over the unit ball", ylim=(0, 1.05))
     ax.set_title("Curvature of random softmax points, $d=8$")
 
@@ -196,9 +189,13 @@ def _points(ax: Axes, table: pa.Table) -> None:
 def _complexities(ax: Axes, table: pa.Table) -> None:
     dots = {"marker": "o", "markersize": 3}
     lines = {
-        "linf": {"label": r"$L_\infty R_\infty^2$", "color": NORM_COLOURS["linf"]},
-        "l2": {"label": "$L_2 R_2^2$", "color": NORM_COLOURS["l2"]},
-        "adaptive": {"label": r"adaptive: $\Lambda R_\infty^2$", "color": NORM_COLOURS["linf"], "linestyle": "--"},
+        "linf": {"label": r"$L_\infty R_\infty^2$", "color": geometry.NORM_COLOURS["linf"]},
+        "l2": {"label": "$L_2 R_2^2$", "color": geometry.NORM_COLOURS["l2"]},
+        "adaptive": {
+            "label": r"adaptive: $\Lambda R_\infty^2$",
+            "color": geometry.NORM_COLOURS["linf"],
+            "linestyle": "--",
+        },
     }
     plot_columns(ax, table, "classes", {name: dots | style for name, style in lines.items()})
     ax.set(xscale="log", yscale="log", xlabel="vocabulary size $d$")

@@ -18,7 +18,6 @@ from steepest.claims.figures import COLOURS
 from steepest.claims.paper import Results
 from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.runs.sweep import Calculations, calculate
 from steepest.theory.unigram import SMOOTHNESS, distance, frequencies
 
 SEEDS = (0, 1, 2)
@@ -27,11 +26,6 @@ CONCENTRATIONS = (0.05, 0.2, 1.0)
 SHOWN = 250
 NORM_COLOURS = {"linf": COLOURS["Sign"], "l2": COLOURS["NormGD"], "l1": COLOURS["AdaGrad"]}
 NORM_NAMES = {"linf": r"$\ell_\infty$", "l2": r"$\ell_2$", "l1": r"$\ell_1$"}
-
-
-def curvature_plan(draws: int, takes: float) -> Calculations:
-    """Return the random search for the largest curvature, once per seed."""
-    return calculate(curvature, {"draws": draws}, seeds=SEEDS, takes=takes)
 
 
 @declared("yadav2025signdescent.curvature")

@@ -52,7 +52,7 @@ class TrajectorySizes(Settings):
 def plans(sizes: TrajectorySizes) -> dict[str, Plan]:
     """Return two sweeps per vocabulary size: tuned, and at 1/L. Nothing is random, so one seed is all."""
     return {
-        _plan(d, suffix): Sweep(
+        f"d={d}{suffix}": Sweep(
             problem=SoftmaxUnigram(num_classes=d), optimizers=optimizers, steps=sizes.steps, seeds=(0,), groups=None
         )
         for d in sizes.sizes
@@ -60,14 +60,10 @@ def plans(sizes: TrajectorySizes) -> dict[str, Plan]:
     }
 
 
-def _plan(num_classes: int, suffix: str) -> str:
-    return f"d={num_classes}{suffix}"
-
-
 def selected(results: Results, num_classes: int, label: str, *, decisive: bool = True) -> Best:
     """Return a method at its learning rate."""
     suffix = THEORY if label.endswith(THEORY) else ""
-    return results.sweep(_plan(num_classes, suffix)).best(label, decisive=decisive)
+    return results.sweep(f"d={num_classes}{suffix}").best(label, decisive=decisive)
 
 
 def relative(best: Best) -> np.ndarray:
@@ -76,7 +72,7 @@ def relative(best: Best) -> np.ndarray:
     return np.asarray(curve / curve[0])
 
 
-@measure()
+@measure("f_T/f(0)")
 def left(results: Results, label: str) -> Measured:
     """Return f_T/f(0) of a method at the largest d."""
     bests = {d: selected(results, d, label) for d in results.settings.sizes}
@@ -98,13 +94,13 @@ CLAIMS = (
         "Sign descent converges faster than normalised GD: f_T of normalised GD over f_T of sign descent, tuned, largest d"
     ),
     Claim("trajectories-sign", left("Sign").at_most(0.02, fails=0.1)).says(
-        "Tuned sign descent solves the largest vocabulary within the horizon: f_T/f(0)"
+        "Tuned sign descent solves the largest vocabulary within the horizon"
     ),
     Claim("trajectories-adam", left("Adam").at_most(0.02, fails=0.1)).says(
-        "So does tuned Adam: f_T/f(0) at the largest vocabulary"
+        "So does tuned Adam at the largest vocabulary"
     ),
     Claim("trajectories-gd", left("GD 1/L").at_least(0.2, fails=0.1)).says(
-        "GD at 1/L_2 does not: f_T/f(0) at the largest vocabulary"
+        "GD at 1/L_2 does not at the largest vocabulary"
     ),
 )
 
