@@ -22,6 +22,7 @@ from steepest.theory.unigram import (
     frequencies,
     initial_loss,
     solution,
+    trajectory,
     updates_needed,
 )
 
@@ -51,6 +52,16 @@ def first_hits(p: np.ndarray, step, rates, most: int = 600, pinned: int | None =
                 g[pinned] = 0
             theta = theta - rate * step(g)
     return found.tolist()
+
+
+def test_a_trajectory_is_a_plain_loop_that_knows_its_step() -> None:
+    p, theta = zipf(7), np.zeros(7)
+    path = trajectory(frequencies(p), lambda theta, g, t: theta - 0.5**t * g.sign())
+    for t, (point, loss, gradient) in zip(range(5), path, strict=False):
+        np.testing.assert_allclose(point[0], theta, atol=1e-15)
+        np.testing.assert_allclose(gradient[0], softmax(theta) - p, atol=1e-15)
+        assert loss == pytest.approx(rel_entr(p, softmax(theta)).sum())
+        theta = theta - 0.5**t * np.sign(softmax(theta) - p)
 
 
 @pytest.mark.parametrize("name", STEPS)

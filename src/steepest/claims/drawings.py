@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 import numpy as np
 import pyarrow as pa
 
-from steepest.claims.figures import canvas, group_colours, line_style, plot_band
+from steepest.claims.figures import canvas, group_colours, legend_beside, line_style, plot_band
 from steepest.claims.measures import Points, table_of
 from steepest.claims.paper import Drawing, Results
 from steepest.runs.results import Best, SweepResults, stack
@@ -153,7 +153,7 @@ def learning_rates(results: Results, plan: str) -> Drawing:
     ax.set_xlabel("learning rate")
     ax.set_ylabel("final loss, worst seed run")
     ax.set_title("Learning rates; rings mark the selected ones")
-    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    legend_beside(ax)
     return Drawing(figure, pa.Table.from_pylist(rows))
 
 
@@ -188,7 +188,7 @@ def overall_by_case(results: Results, cases: Mapping[str, str]) -> Drawing:
         shown |= {f"{label}, {title}": best for label, best in bests.items()}
     for ax in axes[0]:
         ax.get_legend().remove()
-    axes[0, -1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    legend_beside(axes[0, -1])
     axes[0, 0].set_ylabel("training loss")
     return Drawing(figure, curves_of(shown))
 
@@ -258,3 +258,8 @@ def over_time(runs: Sequence[Run], column: str, table: str = "curves") -> Points
     steps = max((run.column("step", table) for run in runs), key=len)
     values = stack([run.column(column, table) for run in runs])
     return {step: list(zip(runs, at, strict=True)) for step, at in zip(steps.tolist(), values.T, strict=True)}
+
+
+def with_runs(*tables: tuple[Run, str]) -> pa.Table:
+    """Return tables of runs, one below the other, with the column `run`; what a table lacks is null in its rows."""
+    return pa.concat_tables([with_run(run.table(name), run) for run, name in tables], promote_options="default")

@@ -107,6 +107,23 @@ def plot_band(ax: Axes, x: np.ndarray, curves: np.ndarray, **line: Any) -> None:
         ax.fill_between(x, curves.min(0), curves.max(0), color=line.get("color"), alpha=0.15, linewidth=0)
 
 
+def plot_columns(ax: Axes, table: pa.Table, x: str, lines: Mapping[str, Mapping[str, Any]]) -> None:
+    """Plot columns of a table over its column `x`, each in its own style."""
+    for name, style in lines.items():
+        ax.plot(table[x].to_numpy(), table[name].to_numpy(), **style)
+
+
+def plain_ticks(ax: Axes, values: Sequence[float], form: str = ",.0f") -> None:
+    """Label a logarithmic axis at `values` only, in plain numbers."""
+    ax.set_xticks(list(values), [format(value, form) for value in values])
+    ax.set_xticks([], minor=True)
+
+
+def legend_beside(ax: Axes, right: float = 1.01, **options: Any) -> None:
+    """Put the legend on the right of a panel, `right` in units of its width."""
+    ax.legend(loc="center left", bbox_to_anchor=(right, 0.5), **options)
+
+
 def save(drawing: Drawing, folder: Path, name: str, footer: Sequence[str]) -> list[Path]:
     """Write `name.svg`, `name.pdf` and `name.csv` with the lines of `footer` below; return the paths.
 

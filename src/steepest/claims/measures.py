@@ -6,10 +6,11 @@ of the initial loss (`steepest.measure.progress`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from steepest.claims.claim import Measure, Measured, measure
 from steepest.claims.paper import Results
@@ -138,6 +139,22 @@ def paired(results: Results, first: str, second: str, number: Callable[[Run, Run
     """Return one number from the runs of two plans with the same seed."""
     pairs = list(zip(results.calculations(first), results.calculations(second), strict=True))
     return Measured([number(a, b) for a, b in pairs], [run.id for pair in pairs for run in pair])
+
+
+def exact(value: float, runs: Iterable[Run], evidence: str = "") -> Measured:
+    """Return one number of some runs in which nothing is random."""
+    return Measured([float(value)], [run.id for run in runs], exact=True, evidence=evidence)
+
+
+def select(table: pa.Table, **values: Any) -> dict[str, np.ndarray]:
+    """Return the columns of a table, of those rows that have these values.
+
+    >>> select(pa.table({"d": [1, 2, 2], "r": [0.5, 0.1, 0.2]}), d=2)["r"]
+    array([0.1, 0.2])
+    """
+    columns = {name: table[name].to_numpy() for name in table.column_names}
+    rows = np.all([columns[name] == value for name, value in values.items()], axis=0)
+    return {name: column[rows] for name, column in columns.items()}
 
 
 def gaps(worse: Best, better: Best) -> np.ndarray:

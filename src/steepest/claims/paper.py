@@ -95,6 +95,11 @@ class Results(Mapping[str, "SweepResults | list[Run]"]):
             raise NotRun(f"{name}: {found.count(None)} calculations are missing")
         return [run for run in found if run is not None]
 
+    def run(self, name: str) -> Run:
+        """Return the run of the single calculation `name`."""
+        (run,) = self.calculations(name)
+        return run
+
     @property
     def complete(self) -> bool:
         """Tell whether nothing is pending."""

@@ -26,7 +26,7 @@ from steepest.errors import UsageError
 from steepest.problems.base import Problem
 from steepest.runs.method import Method
 from steepest.runs.probe import Probe
-from steepest.runs.spec import Runnable, Spec
+from steepest.runs.spec import Calculation, Runnable, Spec
 from steepest.runs.store import Run
 from steepest.runs.train import Weighting
 
@@ -344,3 +344,14 @@ class Calculations:
 
 
 Plan = Sweep | Calculations
+
+
+def calculate(
+    function: Callable[..., Any],
+    options: Mapping[str, Any] | None = None,
+    *,
+    seeds: Sequence[int | None] = (None,),
+    takes: float = 0.5,
+) -> Calculations:
+    """Return the plan of one calculation, or of one for each seed; arguments as of `Calculation`."""
+    return Calculations(tuple(Calculation(function, options or {}, seed, takes) for seed in seeds))

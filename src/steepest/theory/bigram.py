@@ -91,10 +91,18 @@ def sign_relative_error(delta: Floats, T: float, weight: Floats | None = None) -
     h = np.clip(first / curvature, np.append(delta, 0.0), np.concatenate([delta[:1], delta]))  # in [δ_{n+1}, δ_n]
     # Σ_{k≤n} w_k (δ_k − h)² + Σ_{k>n} w_k h²/(4T²), multiplied out
     reach = float(h[(second - 2 * h * first + h**2 * curvature).argmin()])
-    left = np.where(
-        delta >= reach, delta - reach, reach / (2 * T)
-    )  # δ_k(T); the sum above loses digits where r is tiny
+    # δ_k(T) anew: the sum above loses digits where r is tiny
+    left = sign_distances(delta, T, reach)
     return SignStep(float(w @ left**2 / second[-1]), reach)
+
+
+def sign_distances(delta: Floats, T: float, reach: float) -> Floats:
+    """Return δ_k(T) of sign descent with the step η = h/T: δ_k − h where a coordinate is still on its way, else η/2.
+
+    >>> sign_distances(np.array([1.0, 0.25]), 4, 0.5).tolist()
+    [0.5, 0.0625]
+    """
+    return np.where(delta >= reach, delta - reach, reach / (2 * T))
 
 
 def updates_until(error: Callable[[int], float], epsilon: float, most: int = 2**50) -> int | None:
@@ -115,19 +123,19 @@ def updates_until(error: Callable[[int], float], epsilon: float, most: int = 2**
     return high
 
 
-def gd_updates(pi: Floats, epsilon: float) -> int | None:
-    """Return the updates that gradient descent needs until r ≤ ε, step 1/π_1.
+def gd_updates(pi: Floats, epsilon: float, weight: Floats | None = None) -> int | None:
+    """Return the updates that gradient descent needs until r ≤ ε, step 1/π_1, with the weights w_k, π_k if None.
 
     >>> gd_updates(sorted_law(1 / np.arange(1, 1001)), 0.1)
     187
     """
-    return updates_until(lambda t: gd_relative_error(pi, t), epsilon)
+    return updates_until(lambda t: gd_relative_error(pi, t, weight), epsilon)
 
 
-def sign_updates(delta: Floats, epsilon: float) -> int | None:
-    """Return the least horizon T for which some constant step of sign descent reaches r ≤ ε.
+def sign_updates(delta: Floats, epsilon: float, weight: Floats | None = None) -> int | None:
+    """Return the least horizon T for which some constant step of sign descent reaches r ≤ ε; w_k all equal if None.
 
     >>> sign_updates(sorted_law(1 / np.arange(1, 1001)), 0.1)
     36
     """
-    return updates_until(lambda T: sign_relative_error(delta, T).error, epsilon)
+    return updates_until(lambda T: sign_relative_error(delta, T, weight).error, epsilon)

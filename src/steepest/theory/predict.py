@@ -135,7 +135,7 @@ def _remarks(pi: np.ndarray, alpha: float) -> list[str]:
 
 def draw(rows: Sequence[Row]) -> Drawing:
     """Return updates against the share of the loss that is left, a panel for each model."""
-    from steepest.claims.figures import canvas, line_style
+    from steepest.claims.figures import canvas, line_style, plain_ticks
     from steepest.claims.paper import Drawing
 
     models = list(dict.fromkeys(row.model for row in rows))
@@ -150,8 +150,7 @@ def draw(rows: Sequence[Row]) -> Drawing:
             points += [{"model": model, "method": label, "epsilon": e, "updates": t} for e, t in curve]
         ax.set(xscale="log", yscale="log", xlabel=r"share $\varepsilon$ of the loss that is left")
         ax.set_title(f"{model[0].upper()}{model[1:]} model")
-        ax.set_xticks([row.epsilon for row in of_model], [f"{row.epsilon:g}" for row in of_model])
-        ax.set_xticks([], minor=True)
+        plain_ticks(ax, [row.epsilon for row in of_model], "g")
         ax.invert_xaxis()
     axes[0, 0].set_ylabel("updates")
     axes[0, 0].legend(loc="upper left")

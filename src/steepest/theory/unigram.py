@@ -9,7 +9,8 @@ al. (2025), arXiv 2512.00763; closed forms and counts are derived by us.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -83,6 +84,20 @@ def cross_entropy_and_gradient(theta: Tensor, p: Tensor) -> tuple[Tensor, Tensor
     total = s.sum(1, keepdim=True)
     # max θ + log Σ_k exp(θ_k − max θ) − p·θ, and softmax θ − p
     return (largest + total.log())[:, 0] - theta @ p, s.div_(total).sub_(p)
+
+
+def trajectory(p: Tensor, step: Callable[[Tensor, Tensor, int], Tensor]) -> Iterator[tuple[Tensor, float, Tensor]]:
+    """Yield θ_t, f(θ_t) and ∇f(θ_t) for t = 0, 1, 2 …, from θ_0 = 0.
+
+    Args:
+        p: frequencies.
+        step: (θ_t, ∇f(θ_t), t) → θ_{t+1}; points and gradients have shape (1, d).
+    """
+    theta, H = torch.zeros(1, len(p), dtype=torch.float64), entropy(p)
+    for t in count():
+        loss, g = cross_entropy_and_gradient(theta, p)
+        yield theta, float(loss) - H, g
+        theta = step(theta, g, t)
 
 
 def solution(p: Tensor, norm: str, reference: int | None = None) -> Tensor:

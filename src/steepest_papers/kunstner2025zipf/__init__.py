@@ -3,17 +3,6 @@
 from __future__ import annotations
 
 from steepest.claims.paper import Paper
-from steepest_papers.kunstner2025zipf import (
-    bounds,
-    cross_entropy,
-    gradient_law,
-    iterations,
-    real_text,
-    reductions,
-    sign_law,
-    sign_model,
-)
-from steepest_papers.kunstner2025zipf.notes import NOTES
 
 PAPER = Paper(
     key="kunstner2025zipf",
@@ -21,16 +10,16 @@ PAPER = Paper(
     authors="Frederik Kunstner, Francis Bach",
     year=2025,
     arxiv="2505.19227",
-    figures=(
-        reductions.FIGURE,
-        gradient_law.FIGURE,
-        iterations.FIGURE,
-        bounds.FIGURE,
-        sign_law.FIGURE,
-        sign_model.FIGURE,
-        cross_entropy.FIGURE,
-        real_text.FIGURE,
-    ),
-    notes=NOTES,
+    package=__name__,
+    modules={
+        "reductions": "reductions",
+        "gradient-law": "gradient_law",
+        "iterations": "iterations",
+        "bounds": "bounds",
+        "sign-law": "sign_law",
+        "sign-model": "sign_model",
+        "cross-entropy": "cross_entropy",
+        "real-text": "real_text",
+    },
     advice={"vocabulary: size": ("text-gd-slope",)},
 )

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from steepest.claims.claim import Claim
-from steepest.claims.figures import COLOURS, canvas
+from steepest.claims.claim import Claim, placed
+from steepest.claims.drawings import with_run
+from steepest.claims.figures import COLOURS, canvas, plot_columns
 from steepest.claims.measures import fact
 from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.slopes import slope
 from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.runs.spec import Calculation
-from steepest.runs.store import Run
-from steepest.runs.sweep import Calculations, Plan
-from steepest.theory.bigram import Floats, gd_relative_error, sign_relative_error, updates_until
-from steepest_papers.kunstner2025zipf.iterations import slope_in_size
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from steepest.runs.sweep import Plan, calculate
+from steepest.theory.bigram import Floats, gd_relative_error, sign_distances, sign_relative_error, updates_until
+from steepest_papers.kunstner2025zipf.laws import Tables
 
 SMALL = 0.1  # share of the gradient's first ℓ₁ norm that counts as small
 DECADE = (0.1, 0.316, 1.0)  # of the vocabulary, at which the updates to it are counted
@@ -50,33 +46,27 @@ def linear_bound(d: int, t: float) -> float:
 
 def gradient_norm(delta: Floats, T: float) -> float:
     """Return ‖∇_T‖₁/‖∇_0‖₁ = Σ_k |δ_k(T)| / Σ_k δ_k(0) of sign descent with its best step for the loss (derived by us)."""
-    reach = sign_relative_error(delta, T).reach
-    left = np.where(delta >= reach, delta - reach, reach / (2 * T))
-    return float(left.sum() / delta.sum())
+    return float(sign_distances(delta, T, sign_relative_error(delta, T).reach).sum() / delta.sum())
 
 
 @declared("kunstner2025zipf.compared", version=2)
-def compared(d: int) -> tuple[dict[str, float], dict[str, pa.Table]]:
+def compared(d: int) -> Tables:
     """Return truth, bounds and ℓ₁ norm of the gradient at t = √d, and curves over τ = log t / log d."""
     pi, tau = zipf(d), np.linspace(0.02, 1.3, 60)
-    curves = {
-        "tau": tau,
-        "truth": np.array([gd_relative_error(pi, t) for t in d**tau]),
-        "sublinear": np.array([sublinear_bound(pi, t) for t in d**tau]),
-        "linear": np.array([linear_bound(d, t) for t in d**tau]),
-        "sign": np.array([sign_relative_error(pi, t).error for t in d**tau]),
-        "gradient_norm": np.array([gradient_norm(pi, t) for t in d**tau]),
-    }
-    root = round(d**0.5)
-    numbers = {
-        "truth": gd_relative_error(pi, root),
-        "sublinear": sublinear_bound(pi, root),
-        "linear": linear_bound(d, root),
-        "least_bound": min(sublinear_bound(pi, root), linear_bound(d, root)),
-        "sign_error": sign_relative_error(pi, root).error,
-        "gradient_norm": gradient_norm(pi, root),
-    }
-    return numbers, {"curves": pa.table(curves)}
+
+    def at(t: float) -> dict[str, float]:
+        return {
+            "truth": gd_relative_error(pi, t),
+            "sublinear": sublinear_bound(pi, t),
+            "linear": linear_bound(d, t),
+            "sign": sign_relative_error(pi, t).error,
+            "gradient_norm": gradient_norm(pi, t),
+        }
+
+    curves = pa.Table.from_pylist([{"tau": x} | at(t) for x, t in zip(tau, d**tau, strict=True)])
+    root = at(round(d**0.5))
+    least, sign = min(root["sublinear"], root["linear"]), root.pop("sign")
+    return root | {"least_bound": least, "sign_error": sign}, {"curves": curves}
 
 
 def updates_to_small_gradient(pi: Floats) -> float:
@@ -89,48 +79,43 @@ def gradient_times(d: int) -> dict[str, float]:
     """Return the slope of log T on log(d/H_d) over a decade of d, T the updates until the gradient is small."""
     laws = [zipf(round(d * part)) for part in DECADE]
     updates = [updates_to_small_gradient(pi) for pi in laws]
-    slope = slope_in_size([len(pi) * float(pi[0]) for pi in laws], updates)  # π_1 = 1/H_d
-    return {"updates": updates[-1], "slope": slope.value, "slope_error": abs(slope.value - 1)}
+    value = slope([len(pi) * float(pi[0]) for pi in laws], updates).value  # π_1 = 1/H_d
+    return {"updates": updates[-1], "slope": value, "slope_error": abs(value - 1)}
 
 
 def plans(sizes: BoundSizes) -> dict[str, Plan]:
     """Return the comparison, and the updates that a small gradient needs."""
     return {
-        "bounds": Calculations((Calculation(compared, {"d": sizes.d}, takes=0.2),)),
-        "times": Calculations((Calculation(gradient_times, {"d": sizes.d}, takes=0.2),)),
+        "bounds": calculate(compared, {"d": sizes.d}, takes=0.2),
+        "times": calculate(gradient_times, {"d": sizes.d}, takes=0.2),
     }
 
 
-def draw(results: Results) -> Mapping[str, Drawing]:
+def draw(results: Results) -> Drawing:
     """Return truth and bounds over log t / log d, for both methods."""
-    (run,) = results.calculations("bounds")
+    run = results.run("bounds")
     figure, axes = canvas(1, 2, width=3.7, height=3.0, sharey=True)
     lines = {
-        "truth": ("gradient descent", COLOURS["GD"], "-"),
-        "sublinear": ("sublinear bound", COLOURS["Adam"], "--"),
-        "linear": ("linear bound", COLOURS["NormGD"], "--"),
+        "truth": {"label": "gradient descent", "color": COLOURS["GD"]},
+        "sublinear": {"label": "sublinear bound", "color": COLOURS["Adam"], "linestyle": "--"},
+        "linear": {"label": "linear bound", "color": COLOURS["NormGD"], "linestyle": "--"},
     }
-    _panel(axes[0, 0], run, lines, "Bounds and truth, α = 1")
+    plot_columns(axes[0, 0], run.table("curves"), "tau", lines)
     axes[0, 0].plot([0, 1], [1, 0], color="#999999", linestyle=":", label=r"limit $1 - \tau$")
+    axes[0, 0].set(ylabel="relative to the start", title="Bounds and truth, α = 1")
+    norm = r"$\|\nabla_T\|_1 / \|\nabla_0\|_1$"
     lines = {
-        "sign": ("sign descent", COLOURS["Sign"], "-"),
-        "gradient_norm": (r"$\|\nabla_T\|_1 / \|\nabla_0\|_1$", COLOURS["Adam"], "--"),
+        "sign": {"label": "sign descent", "color": COLOURS["Sign"]},
+        "gradient_norm": {"label": norm, "color": COLOURS["Adam"], "linestyle": "--"},
     }
-    _panel(axes[0, 1], run, lines, "Loss and gradient norm")
-    axes[0, 0].set_ylabel("relative to the start")
+    plot_columns(axes[0, 1], run.table("curves"), "tau", lines)
+    axes[0, 1].set_title("Loss and gradient norm")
     for ax in axes[0]:
+        ax.set(ylim=(0, 1.1), xlabel=r"$\tau = \log t / \log d$")
         ax.legend(loc="upper right", fontsize=7)
-    table = run.table("curves")
-    return {"bounds": Drawing(figure, table.append_column("run", pa.array([run.id] * len(table))))}
+    return Drawing(figure, with_run(run.table("curves"), run))
 
 
-def _panel(ax: Axes, run: Run, lines: Mapping[str, tuple[str, str, str]], title: str) -> None:
-    for column, (label, colour, dash) in lines.items():
-        ax.plot(*(run.column(name, "curves") for name in ("tau", column)), color=colour, linestyle=dash, label=label)
-    ax.set(ylim=(0, 1.1), xlabel=r"$\tau = \log t / \log d$", title=title)
-
-
-PLACE = "Propositions B.1, B.2"
 CLAIMS = (
     Claim(
         "bounds-truth",
@@ -139,21 +124,22 @@ CLAIMS = (
     Claim("bounds-vacuous", fact("bounds", "least_bound").at_least(0.9, fails=0.5)).says(
         "There the worst-case bounds still promise nothing: the smaller of the two"
     ),
-    Claim(
-        "bounds-gradient",
-        fact("bounds", "gradient_norm", "where r = {sign_error:.4f}").at_least(0.3, fails=0.1),
-        where="Appendix B",
-    ).says(
-        "The ℓ₁ norm of sign descent's gradient stays large where its loss is small: relative to its start at √d updates"
-    ),
-    Claim(
-        "bounds-gradient-time",
-        fact("times", "slope_error", "slope {slope:.3f}, {updates:.0f} updates at the largest d").at_most(
-            0.05, fails=0.3
+    *placed(
+        "Appendix B",
+        Claim(
+            "bounds-gradient",
+            fact("bounds", "gradient_norm", "where r = {sign_error:.4f}").at_least(0.3, fails=0.1),
+        ).says(
+            "The ℓ₁ norm of sign descent's gradient stays large where its loss is small: relative to its start at √d updates"
         ),
-        where="Appendix B",
-    ).says(
-        "It needs d/log d updates to become small, where the loss needs √d: |slope − 1| of log T on log(d/H_d), a tenth left"
+        Claim(
+            "bounds-gradient-time",
+            fact("times", "slope_error", "slope {slope:.3f}, {updates:.0f} updates at the largest d").at_most(
+                0.05, fails=0.3
+            ),
+        ).says(
+            "It needs d/log d updates to become small, where the loss needs √d: |slope − 1| of log T on log(d/H_d), a tenth left"
+        ),
     ),
 )
 
@@ -172,7 +158,7 @@ FIGURE = Figure(
     },
     plans=plans,
     claims=CLAIMS,
-    draw=draw,
+    draw={"bounds": draw},
     rule="None is needed: sums over d classes are exact.",
-    where=PLACE,
+    where="Propositions B.1, B.2",
 )

@@ -2,57 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
 from steepest.claims.claim import Claim, Measured, measure
-from steepest.claims.figures import canvas, line_style
-from steepest.claims.measures import fact
-from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.drawings import with_run
+from steepest.claims.figures import canvas, line_style, plain_ticks
+from steepest.claims.measures import fact, select
+from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.slopes import slope
 from steepest.component import declared
 from steepest.data.frequency import zipf
 from steepest.runs.results import Undecided
-from steepest.runs.spec import Calculation
-from steepest.runs.sweep import Calculations, Plan
+from steepest.runs.sweep import Plan, calculate
 from steepest.theory.bigram import Floats
-from steepest.theory.unigram import cross_entropy_and_gradient, entropy, frequencies, initial_loss
-from steepest_papers.kunstner2025zipf.brute_force import Method, conditionals, curve, descend
-from steepest_papers.kunstner2025zipf.iterations import slope_in_size
-from steepest_papers.kunstner2025zipf.limits import plain_ticks
+from steepest.theory.unigram import frequencies, initial_loss, trajectory
+from steepest_papers.kunstner2025zipf.dynamics import Method, conditionals, curve, descend
+from steepest_papers.kunstner2025zipf.laws import LawSizes, Tables
 
 METHODS: tuple[Method, ...] = ("GD", "Sign")
 EPSILONS = (0.25, 0.1)
 MOST = 400
 
 
-class CrossEntropySizes(Settings):
-    """Vocabularies of the trained bigram matrices.
+class CrossEntropySizes(LawSizes):
+    """Vocabularies of the trained bigram matrices, which have d² entries."""
 
-    Args:
-        sizes: d, ascending; the matrix has d² entries.
-    """
-
+    fixed: ClassVar[str] = "; α = 1"
     sizes: Annotated[tuple[int, ...], Field(min_length=3)] = (30, 60, 120, 240)
 
-    def summary(self) -> str:
-        """Return the sizes."""
-        return f"d = {', '.join(map(str, self.sizes))}; α = 1"
 
-
-def unigram_errors(p: Floats, eta: float) -> Iterator[float]:
+def unigram_errors(pi: Floats, eta: float) -> Iterator[float]:
     """Yield f(t)/f(0) of sign descent on the softmax unigram model, t = 0, 1, 2 …"""
-    import torch
-
-    target = frequencies(p)
-    theta = torch.zeros(1, len(p), dtype=torch.float64)
-    while True:
-        loss, gradient = cross_entropy_and_gradient(theta, target)
-        yield (float(loss) - entropy(target)) / initial_loss(target)
-        theta -= eta * gradient.sign()
+    p = frequencies(pi)
+    return (loss / initial_loss(p) for _, loss, _ in trajectory(p, lambda theta, g, _: theta - eta * g.sign()))
 
 
 @declared("kunstner2025zipf.sign_identity", version=2)
@@ -69,7 +57,7 @@ def grid(method: Method, pi: Floats) -> list[float]:
 
 
 @declared("kunstner2025zipf.hitting_times", version=2)
-def hitting_times(sizes: Sequence[int]) -> tuple[dict[str, float], dict[str, pa.Table]]:
+def hitting_times(sizes: Sequence[int]) -> Tables:
     """Return the updates to each ε of both methods at their best step, and how they grow with d at ε = 0.1."""
     rows: list[dict[str, Any]] = []
     for d in sizes:
@@ -77,43 +65,38 @@ def hitting_times(sizes: Sequence[int]) -> tuple[dict[str, float], dict[str, pa.
         target = conditionals(pi, 0)
         for method in METHODS:
             rows += [{"method": method, "d": d} | row for row in fewest(pi, target, method)]
-    gd, sign = (select(rows, method, EPSILONS[-1])[1] for method in METHODS)
-    slope = slope_in_size(sizes, gd)
-    numbers = {"slope": slope.value, "half_width": slope.half_width, "growth": sign[-1] - sign[0]}
-    return numbers | {"edges": sum(row["edge"] for row in rows)}, {"updates": pa.Table.from_pylist(rows)}
+    table = pa.Table.from_pylist(rows)
+    gd, sign = (select(table, method=method, epsilon=EPSILONS[-1])["updates"] for method in METHODS)
+    fit = slope(sizes, gd)
+    numbers = {"slope": fit.value, "half_width": fit.half_width, "growth": float(sign[-1] - sign[0])}
+    return numbers | {"edges": sum(row["edge"] for row in rows)}, {"updates": table}
 
 
 def fewest(pi: Floats, target: Floats, method: Method) -> Iterator[dict[str, Any]]:
     """Yield, for each ε, the fewest updates over the grid, infinity beyond 400, and whether only an edge is as fast."""
-    curves = [until(descend(pi, target, method, eta, "cross-entropy"), EPSILONS[-1]) for eta in grid(method, pi)]
-    for epsilon in EPSILONS:
-        hits = np.array([first_hit(r, epsilon) for r in curves])
+    curves = [descend(pi, target, method, eta, "cross-entropy") for eta in grid(method, pi)]
+    for epsilon, hits in zip(EPSILONS, np.transpose([first_hits(r) for r in curves]), strict=True):
         yield {"epsilon": epsilon, "updates": float(hits.min()), "edge": bool(hits[1:-1].min() > hits.min())}
 
 
-def until(errors: Iterator[float], epsilon: float) -> Floats:
-    """Return r(0), r(1) … up to the first at or below ε, or r(400)."""
-    found: list[float] = []
-    while len(found) <= MOST and (not found or found[-1] > epsilon):
-        found.append(next(errors))
-    return np.array(found)
+def first_hits(errors: Iterable[float]) -> list[float]:
+    """Return the first t ≤ 400 with r(t) ≤ ε for each ε, infinity where there is none.
 
-
-def first_hit(errors: Floats, epsilon: float) -> float:
-    """Return the first t with r(t) ≤ ε, infinity where there is none."""
-    return float(np.argmax(errors <= epsilon)) if (errors <= epsilon).any() else float("inf")
-
-
-def select(rows: Sequence[Mapping[str, Any]], method: str, epsilon: float) -> tuple[list[int], list[float]]:
-    """Return d and updates of one method to one ε."""
-    mine = [row for row in rows if (row["method"], row["epsilon"]) == (method, epsilon)]
-    return [row["d"] for row in mine], [row["updates"] for row in mine]
+    >>> first_hits([1.0, 0.2, 0.3, 0.1])
+    [1, 3]
+    """
+    hits = [np.inf] * len(EPSILONS)
+    for t, r in enumerate(islice(errors, MOST + 1)):
+        hits = [min(hit, t) if r <= epsilon else hit for hit, epsilon in zip(hits, EPSILONS, strict=True)]
+        if r <= min(EPSILONS):
+            break
+    return hits
 
 
 @measure()
 def at_best_step(results: Results, name: str, evidence: str = "") -> Measured:
-    """Return the measure that reads a number of the updates, undecided where a best step is at the edge of its grid."""
-    (run,) = results.calculations("times")
+    """Return a number of the updates, undecided where a best step is at the edge of its grid."""
+    run = results.run("times")
     if run.facts["edges"]:
         raise Undecided(f"{run.facts['edges']:.0f} best steps are at the edge of their grid")
     return fact("times", name, evidence)(results)
@@ -121,28 +104,29 @@ def at_best_step(results: Results, name: str, evidence: str = "") -> Measured:
 
 def plans(sizes: CrossEntropySizes) -> dict[str, Plan]:
     """Return the identity and the times."""
-    identity = Calculation(sign_identity, {"d": 40, "eta": 0.1, "steps": 60})
-    times = Calculation(hitting_times, {"sizes": sizes.sizes}, takes=6.0)
-    return {"identity": Calculations((identity,)), "times": Calculations((times,))}
+    return {
+        "identity": calculate(sign_identity, {"d": 40, "eta": 0.1, "steps": 60}),
+        "times": calculate(hitting_times, {"sizes": sizes.sizes}, takes=6.0),
+    }
 
 
-def draw(results: Results) -> Mapping[str, Drawing]:
+def draw(results: Results) -> Drawing:
     """Return updates to each ε against d."""
-    (run,) = results.calculations("times")
+    run = results.run("times")
     table = run.table("updates")
     figure, axes = canvas(1, len(EPSILONS), width=3.4, height=2.9, sharey=True)
     for ax, epsilon in zip(axes[0], EPSILONS, strict=True):
         for method in METHODS:
-            d, updates = select(table.to_pylist(), method, epsilon)
+            columns = select(table, method=method, epsilon=epsilon)
+            d, updates = columns["d"], columns["updates"]
             ax.plot(d, updates, marker="o", markersize=4, label=method, **line_style(method))
             if method == "GD":
-                line = updates[0] * np.array(d) / d[0]
-                ax.plot(d, line, color="#999999", linestyle=":", zorder=0, label=r"$\propto d$")
+                ax.plot(d, updates[0] * d / d[0], color="#999999", linestyle=":", zorder=0, label=r"$\propto d$")
         ax.set(xscale="log", yscale="log", xlabel="vocabulary size $d$", title=rf"$\varepsilon = {epsilon}$")
         plain_ticks(ax, results.settings.sizes)
     axes[0, 0].set_ylabel(r"updates to $r \leq \varepsilon$")
     axes[0, 0].legend()
-    return {"cross-entropy": Drawing(figure, table.append_column("run", pa.array([run.id] * len(table))))}
+    return Drawing(figure, with_run(table, run))
 
 
 CLAIMS = (
@@ -177,7 +161,7 @@ FIGURE = Figure(
     },
     plans=plans,
     claims=CLAIMS,
-    draw=draw,
+    draw={"cross-entropy": draw},
     rule="d ≤ 240 at laptop scale: a matrix of d² entries, eight steps each, 400 updates.",
     where="Figure 8",
 )

@@ -2,95 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import pyarrow as pa
 
-from steepest.claims.claim import Claim
+from steepest.claims.claim import Claim, placed
 from steepest.claims.measures import fact
-from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.paper import Figure
 from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.runs.spec import Calculation
-from steepest.runs.sweep import Calculations, Plan
+from steepest.runs.sweep import Plan
 from steepest.theory.bigram import Floats, gd_relative_error
-from steepest_papers.kunstner2025zipf.laws import gd_limit, gd_tail, gd_updates_of
-from steepest_papers.kunstner2025zipf.limits import POINTS, LawSizes, approach, panels, tabulate
+from steepest_papers.kunstner2025zipf import laws
 
-TAUS = {
-    0.5: np.geomspace(0.05, 6, POINTS),
-    1.0: np.linspace(0.1, 0.9, POINTS),
-    2.0: np.geomspace(1, 256, POINTS),
+LOG = {"xscale": "log", "ylim": (0, 1)}
+CASES = {
+    0.5: laws.Case(np.geomspace(0.05, 6, laws.POINTS), r"$\alpha = 1/2$: $2t = \tau\, d^{\alpha}$", LOG),
+    1.0: laws.Case(np.linspace(0.1, 0.9, laws.POINTS), r"$\alpha = 1$: $2t = d^{\tau}$", {"ylim": (0, 1)}),
+    2.0: laws.Case(np.geomspace(1, 256, laws.POINTS), r"$\alpha = 2$: $2t = \tau$", LOG),
 }
 LATE = (4.0, 16.0, 64.0, 256.0)
-PLACE = "Theorem 3.1"
 
 
 def error(pi: Floats, tau: float, alpha: float) -> float:
     """Return r of gradient descent at τ."""
-    return gd_relative_error(pi, gd_updates_of(tau, len(pi), alpha))
+    return gd_relative_error(pi, laws.gd_updates_of(tau, len(pi), alpha))
 
 
 @declared("kunstner2025zipf.gradient_law.law", version=2)
-def law(alpha: float, sizes: Sequence[int]) -> tuple[dict[str, float], dict[str, pa.Table]]:
+def law(alpha: float, sizes: Sequence[int]) -> laws.Tables:
     """Return how r approaches its limit, and the curves; with α = 2 also the error of the tail's power law at τ = 256."""
-    table = tabulate(error, gd_limit, alpha, list(map(float, TAUS[alpha])), sizes)
-    numbers = approach(table, sizes)
+    numbers, tables = laws.against_limit(error, laws.gd_limit, alpha, CASES[alpha].taus, sizes)
     if alpha > 1:
         few, many = (np.array([error(zipf(d, alpha), t, alpha) for t in LATE]) for d in (sizes[0], sizes[-1]))
-        numbers["tail_error"] = float(abs(gd_tail(LATE[-1], alpha) / many[-1] - 1))
-        numbers["beta_error"] = float(np.abs([gd_limit(t, alpha) for t in LATE] / many - 1).max())
+        numbers["tail_error"] = float(abs(laws.gd_tail(LATE[-1], alpha) / many[-1] - 1))
+        numbers["beta_error"] = float(np.abs([laws.gd_limit(t, alpha) for t in LATE] / many - 1).max())
         numbers["change"] = float(np.abs(few - many).max())
-    return numbers, {"law": table}
+    return numbers, tables
 
 
-def plans(sizes: LawSizes) -> dict[str, Plan]:
+def plans(sizes: laws.LawSizes) -> dict[str, Plan]:
     """Return one calculation per exponent."""
-    return {
-        f"alpha {alpha:g}": Calculations((Calculation(law, {"alpha": alpha, "sizes": sizes.sizes}, takes=2.0),))
-        for alpha in TAUS
-    }
-
-
-def draw(results: Results) -> Mapping[str, Drawing]:
-    """Return r over τ for the three exponents."""
-    runs = {f"{alpha:g}": results.calculations(f"alpha {alpha:g}")[0] for alpha in TAUS}
-    titles = {
-        "0.5": r"$\alpha = 1/2$: $2t = \tau\, d^{\alpha}$",
-        "1": r"$\alpha = 1$: $2t = d^{\tau}$",
-        "2": r"$\alpha = 2$: $2t = \tau$",
-    }
-    log = {"xscale": "log", "xlabel": r"$\tau$", "ylim": (0, 1)}
-    scale = {"0.5": log, "1": {"xlabel": r"$\tau$", "ylim": (0, 1)}, "2": log}
-    return {"gradient-law": panels(runs, titles, scale)}
+    return laws.law_plans(law, CASES, sizes, takes=2.0)
 
 
 CLAIMS = (
-    Claim(
-        "gd-flat",
-        fact(
-            "alpha 0.5", "gap_largest", "{gap_smallest:.4f} at the smallest d, {gap_largest:.4f} at the largest"
-        ).at_most(2e-3, fails=0.05),
-    ).says("α = 1/2: r tends to ((1−α)/α) E_{1/α}(τ) in time units of d^α: largest distance at the largest d"),
-    Claim(
-        "gd-zipf",
-        fact(
-            "alpha 1", "steps_down", "distance {gap_smallest:.3f} at the smallest d, {gap_largest:.3f} at the largest"
-        ).at_least(1.0, fails=0.5),
-    ).says("α = 1: r tends to 1 − τ at d^τ updates, slowly: share of the steps in d at which the distance falls"),
+    Claim("gd-flat", fact("alpha 0.5", "gap_largest", laws.GAPS).at_most(2e-3, fails=0.05)).says(
+        "α = 1/2: r tends to ((1−α)/α) E_{1/α}(τ) in time units of d^α: largest distance at the largest d"
+    ),
+    Claim("gd-zipf", fact("alpha 1", "steps_down", laws.DISTANCE).at_least(1.0, fails=0.5)).says(
+        "α = 1: r tends to 1 − τ at d^τ updates, slowly: share of the steps in d at which the distance falls"
+    ),
     Claim("gd-zipf-close", fact("alpha 1", "gap_largest").at_most(0.02, fails=0.2)).says(
         "α = 1: the limit describes the largest d that was summed: largest distance from 1 − τ"
     ),
     Claim("gd-steep", fact("alpha 2", "change").at_most(0.01, fails=0.05)).says(
         "α = 2: r does not depend on d: largest difference of the smallest and the largest d at τ = 4, 16, 64, 256"
     ),
-    Claim(
-        "gd-steep-beta", fact("alpha 2", "beta_error").at_most(0.01, fails=0.05), where="derived here", kind="ours"
-    ).says("α = 2: r tends to B(1−1/α, τ+1)/(α ζ(α)): largest relative error at τ = 4, 16, 64, 256"),
-    Claim(
-        "gd-steep-early", fact("alpha 2", "gap_largest").at_most(0.01, fails=0.05), where="derived here", kind="ours"
-    ).says("α = 2: the same form holds from τ = 1 on: largest distance at the largest d"),
+    *placed(
+        "derived here",
+        Claim("gd-steep-beta", fact("alpha 2", "beta_error").at_most(0.01, fails=0.05)).says(
+            "α = 2: r tends to B(1−1/α, τ+1)/(α ζ(α)): largest relative error at τ = 4, 16, 64, 256"
+        ),
+        Claim("gd-steep-early", fact("alpha 2", "gap_largest").at_most(0.01, fails=0.05)).says(
+            "α = 2: the same form holds from τ = 1 on: largest distance at the largest d"
+        ),
+        kind="ours",
+    ),
     Claim("gd-steep-tail", fact("alpha 2", "tail_error").at_most(0.01, fails=0.1)).says(
         "α = 2: for large τ the limit falls as C τ^{−(1−1/α)}, C = Γ(1−1/α)/(α ζ(α)): relative error at τ = 256"
     ),
@@ -103,15 +81,10 @@ FIGURE = Figure(
         "With frequencies ∝ k^−α, gradient descent needs d^α updates for α < 1 and a number that does not depend on d for α > 1. "
         "At α = 1, Zipf's law, it needs d^{1−ε} for a relative error ε: the worst case."
     ),
-    scales={
-        "smoke": LawSizes(sizes=(100, 1_000, 10_000)),
-        "quick": LawSizes(),
-        "laptop": LawSizes(),
-        "paper": LawSizes(),
-    },
+    scales=laws.SCALES,
     plans=plans,
     claims=CLAIMS,
-    draw=draw,
+    draw={"gradient-law": laws.curves(CASES)},
     rule="None is needed: sums over d classes are exact.",
-    where=PLACE,
+    where="Theorem 3.1",
 )

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.figures import canvas, line_style
+from steepest.claims.measures import exact, select
 from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.slopes import slope
 from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.runs.spec import Calculation
 from steepest.runs.store import Run
-from steepest.runs.sweep import Calculations, Plan
+from steepest.runs.sweep import Plan, calculate
 from steepest.theory.bigram import gd_updates, sign_updates
-from steepest_papers.kunstner2025zipf.limits import LawSizes
+from steepest_papers.kunstner2025zipf.laws import LawSizes, Tables
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,36 +29,17 @@ SIZES = (1_000, 3_162, 10_000, 31_622, 100_000)
 METHODS = {"GD": gd_updates, "Sign": sign_updates}
 
 
-class Slope(NamedTuple):
-    """A least-squares slope of log updates on log d, and the half-width of its 95 % interval (Student)."""
-
-    value: float
-    half_width: float
-
-
 @declared("kunstner2025zipf.counted")
-def counted(alpha: float, epsilon: float, sizes: Sequence[int]) -> tuple[dict[str, float], dict[str, pa.Table]]:
+def counted(alpha: float, epsilon: float, sizes: Sequence[int]) -> Tables:
     """Return the updates of both methods at each d, and the slope in d with its interval."""
     rows: list[dict[str, float | str]] = []
     numbers: dict[str, float] = {}
-    for name, updates in METHODS.items():
-        found = [float(updates(zipf(d, alpha), epsilon) or np.nan) for d in sizes]
-        rows += [{"method": name, "d": d, "updates": T} for d, T in zip(sizes, found, strict=True)]
-        slope = slope_in_size(sizes, found)
-        numbers |= {f"{name}_slope": slope.value, f"{name}_half_width": slope.half_width}
+    for name, updates_needed in METHODS.items():
+        updates = [float(updates_needed(zipf(d, alpha), epsilon) or np.nan) for d in sizes]
+        rows += [{"method": name, "d": d, "updates": T} for d, T in zip(sizes, updates, strict=True)]
+        fit = slope(sizes, updates)
+        numbers |= {f"{name}_slope": fit.value, f"{name}_half_width": fit.half_width}
     return numbers, {"updates": pa.Table.from_pylist(rows)}
-
-
-def slope_in_size(sizes: Sequence[float], updates: Sequence[float]) -> Slope:
-    """Return the least-squares slope of log updates on log d with Student's interval, from at least three sizes.
-
-    >>> round(slope_in_size([10, 100, 1000], [3, 30, 300]).value, 6)
-    1.0
-    """
-    from scipy.special import stdtrit
-
-    fit, covariance = np.polyfit(np.log(sizes), np.log(updates), 1, cov=True)
-    return Slope(float(fit[0]), float(stdtrit(len(sizes) - 2, 0.975) * covariance[0, 0] ** 0.5))
 
 
 def case(alpha: float, epsilon: float) -> str:
@@ -67,89 +49,83 @@ def case(alpha: float, epsilon: float) -> str:
 
 def plans(sizes: LawSizes) -> dict[str, Plan]:
     """Return one calculation per exponent and accuracy."""
-    return {
-        case(alpha, eps): Calculations(
-            (Calculation(counted, {"alpha": alpha, "epsilon": eps, "sizes": sizes.sizes}, takes=0.5),)
-        )
-        for alpha, eps in CASES
-    }
+    return {case(*key): calculate(counted, {"alpha": key[0], "epsilon": key[1], "sizes": sizes.sizes}) for key in CASES}
+
+
+def updates_of(run: Run, method: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return d and the updates that a method needs."""
+    columns = select(run.table("updates"), method=method)
+    return columns["d"], columns["updates"]
 
 
 @measure()
 def away(results: Results, method: str, expected: Mapping[tuple[float, float], float]) -> Measured:
-    """Return the measure: the largest distance of a method's slope from what is expected, over the cases."""
-    runs = {key: results.calculations(case(*key))[0] for key in expected}
+    """Return the largest distance of a method's slope from what is expected, over the cases."""
+    runs = {key: results.run(case(*key)) for key in expected}
     slopes = {key: (run.facts[f"{method}_slope"], run.facts[f"{method}_half_width"]) for key, run in runs.items()}
-    told = ", ".join(f"α={a:g} ε={e:g}: {s:.3f} ± {h:.3f}" for (a, e), (s, h) in slopes.items())
-    worst = max(abs(slopes[key][0] - wanted) for key, wanted in expected.items())
-    return Measured([worst], [run.id for run in runs.values()], exact=True, evidence=told)
+    shown = ", ".join(f"α={a:g} ε={e:g}: {s:.3f} ± {h:.3f}" for (a, e), (s, h) in slopes.items())
+    return exact(max(abs(slopes[key][0] - law) for key, law in expected.items()), runs.values(), shown)
 
 
 @measure()
 def crossing(results: Results) -> Measured:
     """Return |slope of GD − slope of sign descent| at α = 1, ε = 1/2, where both exponents are 1/2."""
-    (run,) = results.calculations(case(1.0, 0.5))
-    difference = abs(run.facts["GD_slope"] - run.facts["Sign_slope"])
-    return Measured([difference], [run.id], exact=True)
-
-
-def updates_of(run: Run, method: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return d and the updates that a method needs."""
-    rows = [row for row in run.table("updates").to_pylist() if row["method"] == method]
-    return np.array([row["d"] for row in rows]), np.array([row["updates"] for row in rows])
+    run = results.run(case(1.0, 0.5))
+    return exact(abs(run.facts["GD_slope"] - run.facts["Sign_slope"]), [run])
 
 
 @measure()
 def levelling(results: Results) -> Measured:
     """Return the share of the steps in d at which the local slope of GD at α = 1.5 falls."""
-    (run,) = results.calculations(case(1.5, 0.1))
+    run = results.run(case(1.5, 0.1))
     d, updates = updates_of(run, "GD")
     slopes = np.diff(np.log(updates)) / np.diff(np.log(d))
-    told = "local slopes " + " ".join(f"{slope:.3f}" for slope in slopes)
-    return Measured([float((np.diff(slopes) < 0).mean())], [run.id], exact=True, evidence=told)
+    return exact((np.diff(slopes) < 0).mean(), [run], "local slopes " + " ".join(f"{local:.3f}" for local in slopes))
 
 
 @measure()
 def advantage(results: Results) -> Measured:
     """Return T_GD/T_sign at α = 1, d = 10⁴ and the smallest ε; evidence for the others."""
-    runs = {eps: results.calculations(case(1.0, eps))[0] for eps in EPSILONS}
+    runs = {epsilon: results.run(case(1.0, epsilon)) for epsilon in EPSILONS}
     ratios = {}
-    for eps, run in runs.items():
+    for epsilon, run in runs.items():
         (d, slow), (_, fast) = (updates_of(run, name) for name in METHODS)
-        ratios[eps] = float((slow / fast)[d == 10_000][0])
-    told = ", ".join(f"ε={eps:g}: {ratio:.1f}" for eps, ratio in ratios.items())
-    return Measured([ratios[min(EPSILONS)]], [run.id for run in runs.values()], exact=True, evidence=told)
+        ratios[epsilon] = (slow / fast)[d == 10_000][0]
+    shown = ", ".join(f"ε={epsilon:g}: {ratio:.1f}" for epsilon, ratio in ratios.items())
+    return exact(ratios[min(EPSILONS)], runs.values(), shown)
 
 
-def draw(results: Results) -> Mapping[str, Drawing]:
+def draw(results: Results) -> Drawing:
     """Return updates against d for every case, with the fitted slopes, and these against ε at Zipf's law."""
     figure, axes = canvas(3, 3, width=3.0, height=2.4)
     rows = []
-    for ax, (alpha, eps) in zip(axes.flat, CASES, strict=False):
-        (run,) = results.calculations(case(alpha, eps))
+    for ax, (alpha, epsilon) in zip(axes.flat, CASES, strict=False):
+        run = results.run(case(alpha, epsilon))
         for name in METHODS:
-            slope, half = (run.facts[f"{name}_{part}"] for part in ("slope", "half_width"))
-            label = rf"{name}: slope {slope:.3f} $\pm$ {half:.3f}"
+            value, half = (run.facts[f"{name}_{part}"] for part in ("slope", "half_width"))
+            label = rf"{name}: slope {value:.3f} $\pm$ {half:.3f}"
             ax.plot(*updates_of(run, name), marker="o", markersize=3, label=label, **line_style(name))
-        ax.set(xscale="log", yscale="log", ylim=(5, 3e5), title=rf"$\alpha = {alpha:g},\ \varepsilon = {eps:g}$")
+        ax.set(xscale="log", yscale="log", ylim=(5, 3e5), title=rf"$\alpha = {alpha:g},\ \varepsilon = {epsilon:g}$")
         ax.minorticks_off()
         ax.legend(loc="upper left", fontsize=7)
-        rows += [row | {"alpha": alpha, "epsilon": eps, "run": run.id} for row in run.table("updates").to_pylist()]
+        where = {"alpha": alpha, "epsilon": epsilon, "run": run.id}
+        rows += [row | where for row in run.table("updates").to_pylist()]
     _slopes(axes[2, 2], results)
     for ax in (*axes[2, :2], axes[1, 2]):
         ax.set_xlabel("vocabulary size $d$")
     for ax in axes[:, 0]:
         ax.set_ylabel(r"updates to $r \leq \varepsilon$")
-    return {"iterations": Drawing(figure, pa.Table.from_pylist(rows))}
+    return Drawing(figure, pa.Table.from_pylist(rows))
 
 
 def _slopes(ax: Axes, results: Results) -> None:
-    facts = [results.calculations(case(1.0, eps))[0].facts for eps in EPSILONS]
-    for name, law, label in (("GD", [1 - eps for eps in EPSILONS], r"$1-\varepsilon$"), ("Sign", None, r"$1/2$")):
+    numbers = [results.run(case(1.0, epsilon)).facts for epsilon in EPSILONS]
+    laws = {"GD": (np.subtract(1, EPSILONS), r"$1-\varepsilon$"), "Sign": ([0.5] * len(EPSILONS), r"$1/2$")}
+    for name, (law, label) in laws.items():
         colour = line_style(name)["color"]
-        slopes, halves = ([f[f"{name}_{part}"] for f in facts] for part in ("slope", "half_width"))
+        slopes, halves = ([of[f"{name}_{part}"] for of in numbers] for part in ("slope", "half_width"))
         ax.errorbar(EPSILONS, slopes, halves, fmt="o", color=colour, markersize=3, capsize=2, label=name)
-        ax.plot(EPSILONS, law or [0.5] * len(EPSILONS), "--", color=colour, linewidth=1, label=f"law: {label}")
+        ax.plot(EPSILONS, law, "--", color=colour, linewidth=1, label=f"law: {label}")
     ax.set(xlabel=r"$\varepsilon$", ylabel="slope in $d$", ylim=(0.4, 1.05), title=r"Slopes, $\alpha = 1$")
     ax.legend(fontsize=7, loc="upper right")
 
@@ -196,7 +172,7 @@ FIGURE = Figure(
     },
     plans=plans,
     claims=CLAIMS,
-    draw=draw,
+    draw={"iterations": draw},
     rule="None is needed: counts are exact.",
     where="Theorem 3.1",
 )

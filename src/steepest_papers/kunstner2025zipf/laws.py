@@ -1,4 +1,4 @@
-"""The limits of r as the vocabulary grows, d → ∞ at a fixed rescaled time τ, for π_k = δ_k ∝ k^−α.
+"""The limits of r as the vocabulary grows, d → ∞ at a fixed rescaled time τ, for π_k = δ_k ∝ k^−α; r at finite d beside them.
 
     gradient descent    α < 1    2t = τ d^α      r → ((1−α)/α) E_{1/α}(τ)
                         α = 1    2t = d^τ        r → 1 − τ
@@ -13,10 +13,29 @@ that its readable text does not spell out are derived by us from its proofs (Kun
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Annotated, Any, ClassVar, NamedTuple
+
 import numpy as np
+import pyarrow as pa
+from pydantic import Field
 from scipy.special import beta, gamma, zeta
 
+from steepest.claims.drawings import drawing, with_runs
+from steepest.claims.figures import canvas, group_colours
+from steepest.claims.measures import select
+from steepest.claims.paper import Drawing, Results, Settings
+from steepest.data.frequency import zipf
+from steepest.runs.sweep import Plan, calculate
 from steepest.theory.bigram import Floats, sign_relative_error
+
+POINTS = 41
+GAPS = "{gap_smallest:.4f} at the smallest d, {gap_largest:.4f} at the largest"  # evidence of claims on `against_limit`
+DISTANCE = "distance {gap_smallest:.3f} at the smallest d, {gap_largest:.3f} at the largest"
+Tables = tuple[dict[str, float], dict[str, pa.Table]]
+Error = Callable[[Floats, float, float], float]  # frequencies, τ, α → r
+Limit = Callable[[float, float], float]  # τ, α → its limit
 
 
 def exponential_integral(p: float, x: float) -> float:
@@ -88,3 +107,74 @@ def sign_rank(pi: Floats, tau: float, alpha: float) -> float:
 def best_rank(tau: float, alpha: float) -> float:
     """Return the limit of φ, the rank down to which coordinates still move at the best step, for α > 1/2."""
     return float((1 + 1 / tau**2) ** (1 / alpha))
+
+
+class LawSizes(Settings):
+    """Vocabulary sizes at which the laws are summed.
+
+    Args:
+        sizes: d, ascending.
+    """
+
+    fixed: ClassVar[str] = ""  # what the summary says beside the sizes
+    sizes: Annotated[tuple[int, ...], Field(min_length=3)] = (1_000, 10_000, 100_000, 1_000_000)
+
+    def summary(self) -> str:
+        """Return the sizes."""
+        return f"d = {', '.join(f'{d:,}' for d in self.sizes)}{self.fixed}"
+
+
+SCALES = {"smoke": LawSizes(sizes=(100, 1_000, 10_000))} | dict.fromkeys(("quick", "laptop", "paper"), LawSizes())
+
+
+class Case(NamedTuple):
+    """An exponent: the rescaled times at which r is compared with its limit, and how they are drawn."""
+
+    taus: np.ndarray
+    title: str
+    axes: Mapping[str, Any]
+
+
+def law_plans(
+    law: Callable[..., Tables], cases: Mapping[float, Case], sizes: LawSizes, takes: float
+) -> dict[str, Plan]:
+    """Return one calculation per exponent."""
+    options = [{"alpha": alpha, "sizes": sizes.sizes} for alpha in cases]
+    return {f"alpha {of['alpha']:g}": calculate(law, of, takes=takes) for of in options}
+
+
+def against_limit(error: Error, limit: Limit, alpha: float, taus: np.ndarray, sizes: Sequence[int]) -> Tables:
+    """Return how r approaches its limit as d grows, and the table `law`: alpha, d (ascending, 0 for the limit), tau, r.
+
+    The numbers are the largest |r − limit| at the smallest and at the largest d, and the share of the steps in d at which it
+    falls; where no limit is known it is NaN.
+    """
+    tau, laws = taus.tolist(), {d: zipf(d, alpha) for d in sizes}
+    r = {d: [error(pi, t, alpha) for t in tau] for d, pi in laws.items()} | {0: [limit(t, alpha) for t in tau]}
+    gaps = [float(np.nanmax(np.abs(np.subtract(r[d], r[0])))) for d in sizes]
+    falls = sum(later < earlier for earlier, later in pairwise(gaps))
+    numbers = {"gap_smallest": gaps[0], "gap_largest": gaps[-1], "steps_down": falls / (len(gaps) - 1)}
+    rows = [{"alpha": alpha, "d": d, "tau": t, "r": x} for d in r for t, x in zip(tau, r[d], strict=True)]
+    return numbers, {"law": pa.Table.from_pylist(rows)}
+
+
+@drawing
+def curves(results: Results, cases: Mapping[float, Case]) -> Drawing:
+    """Return r over τ, one panel per exponent: coloured by d, the limit dashed in black."""
+    figure, axes = canvas(1, len(cases), width=3.0, height=2.8, sharey=False)
+    runs = [results.run(f"alpha {alpha:g}") for alpha in cases]
+    for ax, run, case in zip(axes[0], runs, cases.values(), strict=True):
+        for d, style in _by_size(results.settings.sizes):
+            at = select(run.table("law"), d=d)
+            ax.plot(at["tau"], at["r"], **style)
+        ax.set(title=case.title, xlabel=r"$\tau$", **case.axes)
+    axes[0, 0].set_ylabel("relative error $r$")
+    axes[0, -1].legend()
+    return Drawing(figure, with_runs(*((run, "law") for run in runs)))
+
+
+def _by_size(sizes: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield each d with its colour and label, and 0 for the limit."""
+    for d, colour in zip(sizes, group_colours(len(sizes)), strict=True):
+        yield d, {"color": colour, "label": rf"$d = 10^{{{np.log10(d):.3g}}}$"}
+    yield 0, {"color": "black", "linestyle": "--", "linewidth": 1.4, "label": "limit"}

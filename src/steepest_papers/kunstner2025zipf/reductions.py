@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated
 
 import numpy as np
@@ -10,16 +9,15 @@ import pyarrow as pa
 from pydantic import Field
 
 from steepest.claims.claim import Claim
+from steepest.claims.drawings import with_run
 from steepest.claims.figures import canvas, line_style
 from steepest.claims.measures import fact
 from steepest.claims.paper import Drawing, Figure, Results, Settings
 from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.runs.spec import Calculation
-from steepest.runs.sweep import Calculations, Plan
+from steepest.runs.sweep import Plan, calculate
 from steepest.theory.bigram import gd_relative_error
-from steepest_papers.kunstner2025zipf.brute_force import conditionals, curve, descend
-from steepest_papers.kunstner2025zipf.oscillation import exact_error
+from steepest_papers.kunstner2025zipf.dynamics import conditionals, curve, descend, exact_error
 
 STEPS, ETA = 100, 0.013
 
@@ -50,22 +48,20 @@ def against_matrices(d: int, seed: int) -> tuple[dict[str, float], dict[str, pa.
         "sign": np.array([exact_error(pi, ETA, int(step)) for step in t]),
     }
     errors = {f"{name}_error": float(np.abs(formula[name] / trained[name] - 1).max()) for name in trained}
-    columns = {
-        f"{name}_{kind}": curves[name]
-        for kind, curves in (("matrix", trained), ("formula", formula))
-        for name in curves
+    curves = {f"{name}_matrix": r for name, r in trained.items()} | {
+        f"{name}_formula": r for name, r in formula.items()
     }
-    return errors, {"curves": pa.table({"t": t, **columns})}
+    return errors, {"curves": pa.table({"t": t, **curves})}
 
 
 def plans(sizes: MatrixSizes) -> dict[str, Plan]:
     """Return the comparison."""
-    return {"matrices": Calculations((Calculation(against_matrices, {"d": sizes.d, "seed": sizes.seed}),))}
+    return {"matrices": calculate(against_matrices, dict(sizes))}
 
 
-def draw(results: Results) -> Mapping[str, Drawing]:
+def draw(results: Results) -> Drawing:
     """Return both curves, trained (dots) and by formula (line)."""
-    (run,) = results.calculations("matrices")
+    run = results.run("matrices")
     table = run.table("curves")
     figure, axes = canvas(1, 2, width=3.6, height=2.7)
     titles = {"gd": r"Gradient descent, $\eta = 1/\pi_1$", "sign": rf"Sign descent, $\eta = {ETA}$"}
@@ -77,7 +73,7 @@ def draw(results: Results) -> Mapping[str, Drawing]:
         ax.set(yscale="log", xlabel="update $t$", title=title)
         ax.legend()
     axes[0, 0].set_ylabel("relative error $r(t)$")
-    return {"reductions": Drawing(figure, table.append_column("run", pa.array([run.id] * len(table))))}
+    return Drawing(figure, with_run(table, run))
 
 
 CLAIMS = tuple(
@@ -97,7 +93,7 @@ FIGURE = Figure(
     scales={"smoke": MatrixSizes(d=10), "quick": MatrixSizes(), "laptop": MatrixSizes(), "paper": MatrixSizes(d=200)},
     plans=plans,
     claims=CLAIMS,
-    draw=draw,
+    draw={"reductions": draw},
     rule="None is needed: the formulas are exact at any size.",
     where="Propositions A.1–A.3",
 )

@@ -2,82 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import pyarrow as pa
 
 from steepest.claims.claim import Claim
 from steepest.claims.measures import fact
-from steepest.claims.paper import Drawing, Figure, Results
+from steepest.claims.paper import Figure
 from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.runs.spec import Calculation
-from steepest.runs.sweep import Calculations, Plan
+from steepest.runs.sweep import Plan
 from steepest.theory.bigram import Floats, sign_relative_error
-from steepest_papers.kunstner2025zipf.laws import best_rank, sign_limit, sign_rank, sign_updates_of
-from steepest_papers.kunstner2025zipf.limits import POINTS, LawSizes, approach, panels, tabulate
+from steepest_papers.kunstner2025zipf import laws
 
-TAUS = {
-    0.25: np.geomspace(1, 30, POINTS),
-    0.5: np.linspace(0.1, 0.9, POINTS),
-    1.0: np.geomspace(1, 10, POINTS),
-    2.0: np.geomspace(1, 10, POINTS),
+LOG = {"xscale": "log", "yscale": "log"}
+CASES = {
+    0.25: laws.Case(np.geomspace(1, 30, laws.POINTS), r"$\alpha = 1/4$: $T = \tau$", LOG),
+    0.5: laws.Case(np.linspace(0.1, 0.9, laws.POINTS), r"$\alpha = 1/2$: $4T^2 = d^{\tau}$", {"ylim": (0, 1)}),
+    1.0: laws.Case(np.geomspace(1, 10, laws.POINTS), r"$\alpha = 1$: $4T^2 = \tau^2 d$", LOG),
+    2.0: laws.Case(np.geomspace(1, 10, laws.POINTS), r"$\alpha = 2$: $4T^2 = \tau^2 d$", LOG),
 }
-PLACE = "Theorem 4.5"
 
 
 def error(pi: Floats, tau: float, alpha: float) -> float:
     """Return r of sign descent with its best step at τ; T need not be an integer here."""
-    return sign_relative_error(pi, sign_updates_of(tau, len(pi), alpha)).error
+    return sign_relative_error(pi, laws.sign_updates_of(tau, len(pi), alpha)).error
 
 
 @declared("kunstner2025zipf.sign_law.law")
-def law(alpha: float, sizes: Sequence[int]) -> tuple[dict[str, float], dict[str, pa.Table]]:
+def law(alpha: float, sizes: Sequence[int]) -> laws.Tables:
     """Return how r approaches its limit, the curves, and for α > 1/2 the error of the best step's rank φ at τ = 2."""
-    table = tabulate(error, sign_limit, alpha, list(map(float, TAUS[alpha])), sizes)
-    numbers = approach(table, sizes)
+    numbers, tables = laws.against_limit(error, laws.sign_limit, alpha, CASES[alpha].taus, sizes)
     if alpha > 0.5:
-        numbers["rank"] = sign_rank(zipf(sizes[-1], alpha), 2.0, alpha)
-        numbers["rank_error"] = abs(numbers["rank"] / best_rank(2.0, alpha) - 1)
-    return numbers, {"law": table}
+        numbers["rank"] = laws.sign_rank(zipf(sizes[-1], alpha), 2.0, alpha)
+        numbers["rank_error"] = abs(numbers["rank"] / laws.best_rank(2.0, alpha) - 1)
+    return numbers, tables
 
 
-def plans(sizes: LawSizes) -> dict[str, Plan]:
+def plans(sizes: laws.LawSizes) -> dict[str, Plan]:
     """Return one calculation per exponent."""
-    return {
-        f"alpha {alpha:g}": Calculations((Calculation(law, {"alpha": alpha, "sizes": sizes.sizes}, takes=6.0),))
-        for alpha in TAUS
-    }
-
-
-def draw(results: Results) -> Mapping[str, Drawing]:
-    """Return r over τ for the four exponents."""
-    runs = {f"{alpha:g}": results.calculations(f"alpha {alpha:g}")[0] for alpha in TAUS}
-    titles = {
-        "0.25": r"$\alpha = 1/4$: $T = \tau$",
-        "0.5": r"$\alpha = 1/2$: $4T^2 = d^{\tau}$",
-        "1": r"$\alpha = 1$: $4T^2 = \tau^2 d$",
-        "2": r"$\alpha = 2$: $4T^2 = \tau^2 d$",
-    }
-    log = {"xscale": "log", "yscale": "log", "xlabel": r"$\tau$"}
-    scale = dict.fromkeys(titles, log) | {"0.5": {"xlabel": r"$\tau$", "ylim": (0, 1)}}
-    return {"sign-law": panels(runs, titles, scale)}
+    return laws.law_plans(law, CASES, sizes, takes=6.0)
 
 
 CLAIMS = (
-    Claim(
-        "sign-flat",
-        fact(
-            "alpha 0.25", "gap_largest", "{gap_smallest:.4f} at the smallest d, {gap_largest:.4f} at the largest"
-        ).at_most(2e-3, fails=0.05),
-    ).says("α = 1/4: r tends to a function of T alone, whatever d: largest distance at the largest d"),
-    Claim(
-        "sign-half",
-        fact(
-            "alpha 0.5", "steps_down", "distance {gap_smallest:.3f} at the smallest d, {gap_largest:.3f} at the largest"
-        ).at_least(1.0, fails=0.5),
-    ).says("α = 1/2: r tends to 1 − τ at T = d^{τ/2}/2, slowly: share of the steps in d at which the distance falls"),
+    Claim("sign-flat", fact("alpha 0.25", "gap_largest", laws.GAPS).at_most(2e-3, fails=0.05)).says(
+        "α = 1/4: r tends to a function of T alone, whatever d: largest distance at the largest d"
+    ),
+    Claim("sign-half", fact("alpha 0.5", "steps_down", laws.DISTANCE).at_least(1.0, fails=0.5)).says(
+        "α = 1/2: r tends to 1 − τ at T = d^{τ/2}/2, slowly: share of the steps in d at which the distance falls"
+    ),
     Claim("sign-zipf", fact("alpha 1", "gap_largest").at_most(3e-3, fails=0.05)).says(
         "α = 1: r tends to 1/(ζ(2)(1+τ²)) at T = τ √d/2: largest distance at the largest d"
     ),
@@ -96,15 +69,10 @@ FIGURE = Figure(
         "With the best constant step for its horizon, sign descent needs a number of updates that does not depend on d "
         "for α < 1/2, d^{(1−ε)/2} at α = 1/2, and √d beyond, at Zipf's law too."
     ),
-    scales={
-        "smoke": LawSizes(sizes=(100, 1_000, 10_000)),
-        "quick": LawSizes(),
-        "laptop": LawSizes(),
-        "paper": LawSizes(),
-    },
+    scales=laws.SCALES,
     plans=plans,
     claims=CLAIMS,
-    draw=draw,
+    draw={"sign-law": laws.curves(CASES)},
     rule="None is needed: sums over d classes are exact in the model of the paper's Assumption 4.1.",
-    where=PLACE,
+    where="Theorem 4.5",
 )

@@ -3,17 +3,6 @@
 from __future__ import annotations
 
 from steepest.claims.paper import Paper
-from steepest_papers.yadav2025signdescent import (
-    additive_logistic,
-    bounds,
-    constants,
-    deciles,
-    distance,
-    identities,
-    trajectories,
-    vocabulary,
-)
-from steepest_papers.yadav2025signdescent.notes import NOTES
 
 PAPER = Paper(
     key="yadav2025signdescent",
@@ -21,15 +10,15 @@ PAPER = Paper(
     authors="R. Yadav, S. Xie, T. Wang, Z. Li",
     year=2025,
     arxiv="2512.00763",
-    figures=(
-        identities.FIGURE,
-        constants.FIGURE,
-        distance.FIGURE,
-        bounds.FIGURE,
-        deciles.FIGURE,
-        trajectories.FIGURE,
-        additive_logistic.FIGURE,
-        vocabulary.FIGURE,
-    ),
-    notes=NOTES,
+    package=__name__,
+    modules={
+        "identities": "identities",
+        "constants": "constants",
+        "distance": "distance",
+        "bounds": "bounds",
+        "deciles": "deciles",
+        "trajectories": "trajectories",
+        "logistic": "additive_logistic",
+        "vocabulary": "vocabulary",
+    },
 )

@@ -13,23 +13,23 @@ both are run. Constants and distances are derived by us.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import numpy as np
-import pyarrow as pa
 from pydantic import Field
 
 from steepest.claims.claim import Claim, Measured, measure
-from steepest.claims.figures import canvas
+from steepest.claims.figures import canvas, legend_beside, table
+from steepest.claims.measures import exact
 from steepest.claims.paper import Drawing, Figure, Results, Settings
 from steepest.component import declared
 from steepest.data.frequency import zipf
 from steepest.runs.spec import Calculation
-from steepest.runs.sweep import Calculations, Plan
+from steepest.runs.store import Run
+from steepest.runs.sweep import Calculations, Plan, calculate
 from steepest.theory.unigram import contenders, distance, frequencies, updates_needed
-from steepest_papers.yadav2025signdescent.constants import SEEDS, curvature, deviation
-from steepest_papers.yadav2025signdescent.styles import method_style
+from steepest_papers.yadav2025signdescent.geometry import SEEDS, curvature, deviation
+from steepest_papers.yadav2025signdescent.methods import method_style
 
 FRACTION = 0.05
 REFERENCES = {"rarest": -1, "most frequent": 0}
@@ -59,15 +59,12 @@ class LogisticSizes(Settings):
 
 def plans(sizes: LogisticSizes) -> dict[str, Plan]:
     """Return counts and distances per reference and size, and the curvature of random distributions."""
-    random = [Calculation(curvature, {"draws": sizes.draws}, seed, takes=0.8) for seed in SEEDS]
-    found: dict[str, Plan] = {name: Calculations(tuple(_counts(sizes, name))) for name in REFERENCES}
-    return found | {"curvature": Calculations(tuple(random))}
-
-
-def _counts(sizes: LogisticSizes, reference: str) -> Iterator[Calculation]:
-    for d in sizes.sizes:
-        options = {"num_classes": d, "reference": reference, "most": sizes.most, "budget": sizes.budget}
-        yield Calculation(counts, options, takes=0.2 + 1.2e-4 * d)
+    by_reference: dict[str, Plan] = {}
+    for name in REFERENCES:
+        options = {"reference": name, "most": sizes.most, "budget": sizes.budget}
+        runs = (Calculation(counts, {"num_classes": d, **options}, takes=0.2 + 1.2e-4 * d) for d in sizes.sizes)
+        by_reference[name] = Calculations(tuple(runs))
+    return by_reference | {"curvature": calculate(curvature, {"draws": sizes.draws}, seeds=SEEDS, takes=0.8)}
 
 
 @declared("yadav2025signdescent.additive_logistic.counts")
@@ -84,38 +81,31 @@ def counts(num_classes: int, reference: str, most: int, budget: float) -> dict[s
     return numbers
 
 
-def at_least(facts: Mapping[str, Any], method: str) -> float:
+def at_least(run: Run, method: str) -> float:
     """Return the updates that a method needs, or the number after which it was given up: a lower bound."""
-    return float(facts[method] if facts[method] is not None else facts[f"{method} allowed"])
+    updates = run.facts[method]
+    return float(run.facts[f"{method} allowed"] if updates is None else updates)
 
 
-def shown(facts: Mapping[str, Any], method: str) -> str:
-    """Return the count as text, as in `149` or `>312`.
-
-    >>> shown({"GD": None, "GD allowed": 312}, "GD")
-    '>312'
-    """
-    return f"{at_least(facts, method):.0f}" if facts[method] is not None else f">{facts[f'{method} allowed']:.0f}"
+def shown(run: Run, method: str) -> str:
+    """Return the count as text, as in `149` or `>312`."""
+    return f"{'>' if run.facts[method] is None else ''}{at_least(run, method):.0f}"
 
 
 @measure()
 def advantage(results: Results, reference: str) -> Measured:
-    """Return the measure T_NormGD/T_Sign at the largest d, from below where normalised GD was given up."""
+    """Return T_NormGD/T_Sign at the largest d, from below where normalised GD was given up."""
     runs = results.calculations(reference)
-    facts = runs[-1].facts
-    evidence = "; ".join(f"{method}: {' '.join(shown(run.facts, method) for run in runs)}" for method in METHODS)
-    value = at_least(facts, "NormGD") / float(facts["Sign"])
-    return Measured([value], [run.id for run in runs], exact=True, evidence=evidence)
+    evidence = "; ".join(f"{method}: {' '.join(shown(run, method) for run in runs)}" for method in METHODS)
+    return exact(at_least(runs[-1], "NormGD") / runs[-1].facts["Sign"], runs, evidence)
 
 
 @measure()
 def reference_matters(results: Results) -> Measured:
     """Return sign descent's updates with the most frequent reference over those with the rarest, at the largest d."""
-    rare, frequent = (results.calculations(name)[-1] for name in REFERENCES)
-    counts = float(frequent.facts["Sign"]), float(rare.facts["Sign"])
-    return Measured(
-        [counts[0] / counts[1]], [rare.id, frequent.id], exact=True, evidence=f"{counts[0]:.0f} against {counts[1]:.0f}"
-    )
+    runs = [results.calculations(name)[-1] for name in REFERENCES]
+    rare, frequent = (run.facts["Sign"] for run in runs)
+    return exact(frequent / rare, runs, f"{frequent:.0f} against {rare:.0f}")
 
 
 @measure()
@@ -128,14 +118,8 @@ def distances_error(results: Results) -> Measured:
             logs = np.log(np.arange(1, d + 1))
             R_2 = np.linalg.norm(logs if name == "most frequent" else math.log(d) - logs)
             errors += [run.facts["R_linf"] / math.log(d) - 1, run.facts["R_l2"] / R_2 - 1]
-            runs.append(run.id)
-    return Measured([float(np.abs(errors).max())], runs, exact=True)
-
-
-def _constant(norm: str, name: str) -> Claim:
-    return Claim(f"logistic-smoothness-{norm}", deviation(norm, "alr_", (3, 5, 8)).at_most(1e-3, fails=1e-2)).says(
-        f"{name} for d ≥ 3, as without a reference: largest deviation of the supremum, d = 3, 5, 8"
-    )
+            runs.append(run)
+    return exact(np.abs(errors).max(), runs)
 
 
 CLAIMS = (
@@ -151,12 +135,16 @@ CLAIMS = (
     Claim("logistic-distance", distances_error().at_most(1e-10, fails=1e-6)).says(
         "R_∞ = log d, R_2 = √(Σ log²k) or √(Σ log²(d/k)): largest relative error"
     ),
-    _constant("l2", "L_2 = ½"),
-    _constant("linf", "L_∞ = 1"),
+    *(
+        Claim(f"logistic-smoothness-{norm}", deviation(norm, "alr_", (3, 5, 8)).at_most(1e-3, fails=1e-2)).says(
+            f"{name} for d ≥ 3, as without a reference: largest deviation of the supremum, d = 3, 5, 8"
+        )
+        for norm, name in (("l2", "L_2 = ½"), ("linf", "L_∞ = 1"))
+    ),
 )
 
 
-def draw(results: Results) -> Mapping[str, Drawing]:
+def draw(results: Results) -> Drawing:
     """Return updates against d for both references; an open triangle where a method was given up."""
     figure, axes = canvas(1, 2, width=3.2, height=2.9, sharey=True)
     rows: list[dict[str, Any]] = []
@@ -164,26 +152,18 @@ def draw(results: Results) -> Mapping[str, Drawing]:
         runs = results.calculations(name)
         d = np.array([run.spec["options"]["num_classes"] for run in runs])
         for method in reversed(METHODS):
-            T = np.array([at_least(run.facts, method) for run in runs])
+            T = np.array([at_least(run, method) for run in runs])
             given_up = np.array([run.facts[method] is None for run in runs])
             style = method_style(method)
             ax.loglog(d[~given_up], T[~given_up], marker="o", markersize=4, **style)
             ax.loglog(d[given_up], T[given_up], "^", color=style["color"], markersize=6, markerfacecolor="white")
-            rows += [
-                {
-                    "reference": name,
-                    "method": method,
-                    "run": run.id,
-                    "classes": int(size),
-                    "updates": float(t),
-                    "given_up": bool(g),
-                }
-                for run, size, t, g in zip(runs, d, T, given_up, strict=True)
-            ]
+            where = {"reference": name, "method": method}
+            points = zip(runs, d.tolist(), T.tolist(), given_up.tolist(), strict=True)
+            rows += [where | {"run": r.id, "classes": size, "updates": t, "given_up": g} for r, size, t, g in points]
         ax.set(xlabel="vocabulary size $d$", title=f"Reference: {name} token")
     axes[0, 0].set_ylabel("updates to 5 % of the loss")
-    axes[0, 1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=3)
-    return {"logistic": Drawing(figure, pa.Table.from_pylist(rows))}
+    legend_beside(axes[0, 1], handlelength=3)
+    return Drawing(figure, table(rows))
 
 
 FIGURE = Figure(
@@ -200,7 +180,7 @@ FIGURE = Figure(
     },
     plans=plans,
     claims=CLAIMS,
-    draw=draw,
+    draw={"logistic": draw},
     rule="Sizes by decades. A method is given up after 2 500 updates or 10⁸ logits, and then counts as needing at least so many.",
     where="additive logistic transform",
     kind="ours",

@@ -12,29 +12,32 @@ of radius R, the distance to the solutions. Derived by us, from standard argumen
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import pyarrow as pa
-import torch
 from pydantic import Field
 from torch import Tensor
 
 from steepest.claims.claim import Claim, Measured, measure
-from steepest.claims.figures import canvas
+from steepest.claims.drawings import with_runs
+from steepest.claims.figures import canvas, legend_beside, plot_columns
+from steepest.claims.measures import exact
 from steepest.claims.paper import Drawing, Figure, Results, Settings
 from steepest.component import declared
 from steepest.data.frequency import zipf
 from steepest.optim.norms import NORMS, Norm
 from steepest.runs.spec import Calculation
 from steepest.runs.sweep import Calculations, Plan
-from steepest.theory.unigram import SMOOTHNESS, cross_entropy_and_gradient, distance, entropy, frequencies
-from steepest_papers.yadav2025signdescent.styles import NORM_COLOURS, NORM_NAMES
+from steepest.theory.unigram import SMOOTHNESS, distance, frequencies, trajectory
+from steepest_papers.yadav2025signdescent.geometry import NORM_COLOURS, NORM_NAMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+Rule = Callable[[Tensor, Tensor, int], Tensor]  # θ_t, ∇f(θ_t), t → θ_{t+1}
 AT = 100  # the update at which the two geometries are compared
 SQUARED = ("linf", "l2")
 
@@ -62,13 +65,24 @@ def plans(sizes: BoundSizes) -> dict[str, Plan]:
     }
 
 
-def trajectory(p: Tensor, step: Callable[[Tensor, Tensor, int], Tensor], steps: int) -> Iterator[tuple[float, Tensor]]:
-    """Yield f and ∇f, shape (1, d), before each of `steps` updates θ ← step(θ, g, t) and after the last; θ_0 = 0."""
-    theta, H = torch.zeros(1, len(p), dtype=torch.float64), entropy(p)
-    for t in range(steps + 1):
-        loss, g = cross_entropy_and_gradient(theta, p)
-        yield float(loss) - H, g
-        theta = step(theta, g, t)
+def steepest(norm: Norm, L: float) -> Rule:
+    """Return θ ← θ − (1/L) ‖g‖_* D(g)."""
+    return lambda theta, g, _: theta - norm.dual([g]) / L * norm.direction([g])[0]
+
+
+def towards_ball(norm: Norm, R: float) -> Rule:
+    """Return θ ← (1 − γ_t) θ − γ_t R D(g), γ_t = 2/(t + 2)."""
+
+    def rule(theta: Tensor, g: Tensor, t: int) -> Tensor:
+        gamma = 2 / (t + 2)
+        return (1 - gamma) * theta - gamma * R * norm.direction([g])[0]
+
+    return rule
+
+
+def normalised(eta: float) -> Rule:
+    """Return θ ← θ − η g/‖g‖₂."""
+    return lambda theta, g, _: theta - eta * NORMS["l2"].direction([g])[0]
 
 
 @declared("yadav2025signdescent.descent")
@@ -78,11 +92,7 @@ def descent(num_classes: int, steps: int) -> dict[str, float]:
     slacks = {}
     for name, L in SMOOTHNESS.items():
         norm = NORMS[name]
-
-        def step(theta: Tensor, g: Tensor, t: int, norm: Norm = norm, L: float = L) -> Tensor:  # noqa: ARG001
-            return theta - norm.dual([g]) / L * norm.direction([g])[0]
-
-        f, g = zip(*trajectory(p, step, steps), strict=True)
+        _, f, g = zip(*islice(trajectory(p, steepest(norm, L)), steps + 1), strict=True)
         gains = np.array([float(norm.dual([one])) for one in g[:-1]]) ** 2 / (2 * L)
         slacks[name] = float((np.diff(f) + gains).max())
     return slacks
@@ -95,15 +105,8 @@ def weight_decay(num_classes: int, steps: int) -> tuple[dict[str, float], dict[s
     numbers: dict[str, float] = {}
     columns = {"classes": np.full(steps, num_classes), "step": t}
     for name in SQUARED:
-        direction, R = NORMS[name].direction, distance(p, name)
-
-        def step(
-            theta: Tensor, g: Tensor, t: int, direction: Callable[..., list[Tensor]] = direction, R: float = R
-        ) -> Tensor:
-            gamma = 2 / (t + 2)
-            return (1 - gamma) * theta - gamma * R * direction([g])[0]
-
-        f = np.array([loss for loss, _ in trajectory(p, step, steps)])[1:]
+        R = distance(p, name)
+        f = np.array([loss for _, loss, _ in islice(trajectory(p, towards_ball(NORMS[name], R)), 1, steps + 1)])
         bound = 8 * SMOOTHNESS[name] * R**2 / (t + 2)
         numbers |= {f"share_{name}": float((f / bound).max()), f"loss_{name}": float(f[AT - 1])}
         columns |= {f"loss_{name}": f, f"bound_{name}": bound}
@@ -116,26 +119,17 @@ def constant_step(num_classes: int, horizons: tuple[int, ...]) -> dict[str, floa
     p = frequencies(zipf(num_classes))
     R, numbers = distance(p, "l2"), {}
     for T in horizons:
-        eta = R / math.sqrt(T)
-
-        def step(theta: Tensor, g: Tensor, t: int, eta: float = eta) -> Tensor:  # noqa: ARG001
-            return theta - eta * NORMS["l2"].direction([g])[0]
-
-        numbers[f"loss_{T}"] = min(loss for loss, _ in trajectory(p, step, T - 1))
+        numbers[f"loss_{T}"] = min(loss for _, loss, _ in islice(trajectory(p, normalised(R / math.sqrt(T))), T))
         numbers[f"bound_{T}"] = SMOOTHNESS["l2"] * R**2 / (2 * T)
     return numbers | {"share": max(numbers[f"loss_{T}"] / numbers[f"bound_{T}"] for T in horizons)}
 
 
-def largest(plan: str, name: str, evidence: str = "") -> Any:
-    """Return the measure: largest value of a number over the vocabulary sizes."""
-
-    def measure(results: Results) -> Measured:
-        runs = results.calculations(plan)
-        shown = "; ".join(f"d={run.spec['options']['num_classes']}: {run.facts[name]:.4g}" for run in runs)
-        worst = max(float(run.facts[name]) for run in runs)
-        return Measured([worst], [run.id for run in runs], exact=True, evidence=f"{evidence}{shown}")
-
-    return measure
+@measure()
+def largest(results: Results, plan: str, name: str) -> Measured:
+    """Return the largest value of a number over the vocabulary sizes."""
+    runs = results.calculations(plan)
+    shown = "; ".join(f"d={run.spec['options']['num_classes']}: {run.facts[name]:.4g}" for run in runs)
+    return exact(max(run.facts[name] for run in runs), runs, shown)
 
 
 @measure()
@@ -143,27 +137,26 @@ def separation(results: Results) -> Measured:
     """Return f of the ℓ2 method over that of the ℓ∞ method at t = 100 and the largest d."""
     run = results.calculations("decay")[-1]
     l2, linf = run.facts["loss_l2"], run.facts["loss_linf"]
-    return Measured([l2 / linf], [run.id], exact=True, evidence=f"ℓ2 {l2:.4f}, ℓ∞ {linf:.5f}")
-
-
-def _descent_claim(norm: str, name: str) -> Claim:
-    says = f"{name} at 1/L obeys f_{{t+1}} ≤ f_t − ‖g_t‖_*²/(2L): largest violation along the trajectory"
-    return Claim(
-        f"bounds-descent-{norm}", largest("descent", norm).at_most(1e-12, fails=1e-6), where="descent lemma"
-    ).says(says)
-
-
-def _decay_claim(norm: str, says: str) -> Claim:
-    measure = largest("decay", f"share_{norm}")
-    return Claim(f"bounds-decay-{norm}", measure().at_most(1.0, fails=1.01)).says(says)
+    return exact(l2 / linf, [run], f"ℓ2 {l2:.4f}, ℓ∞ {linf:.5f}")
 
 
 CLAIMS = (
-    _descent_claim("linf", "Sign descent of length ‖g‖₁"),
-    _descent_claim("l2", "Gradient descent"),
-    _descent_claim("l1", "Coordinate descent"),
-    _decay_claim("linf", "Sign descent with weight decay: largest f_t / (8 R_∞²/(t + 2)), a bound that grows as log²d"),
-    _decay_claim("l2", "Normalised GD with weight decay: largest f_t / (4 R_2²/(t + 2)), a bound that grows as d"),
+    *(
+        Claim(
+            f"bounds-descent-{norm}", largest("descent", norm).at_most(1e-12, fails=1e-6), where="descent lemma"
+        ).says(f"{name} at 1/L obeys f_{{t+1}} ≤ f_t − ‖g_t‖_*²/(2L): largest violation along the trajectory")
+        for norm, name in {
+            "linf": "Sign descent of length ‖g‖₁",
+            "l2": "Gradient descent",
+            "l1": "Coordinate descent",
+        }.items()
+    ),
+    Claim("bounds-decay-linf", largest("decay", "share_linf").at_most(1.0, fails=1.01)).says(
+        "Sign descent with weight decay: largest f_t / (8 R_∞²/(t + 2)), a bound that grows as log²d"
+    ),
+    Claim("bounds-decay-l2", largest("decay", "share_l2").at_most(1.0, fails=1.01)).says(
+        "Normalised GD with weight decay: largest f_t / (4 R_2²/(t + 2)), a bound that grows as d"
+    ),
     Claim("bounds-constant-l2", largest("constant", "share").at_most(1.0, fails=1.01)).says(
         "Normalised GD at η = R_2/√T, T = 100 and 1000: largest min_t f_t / (R_2²/(4T))"
     ),
@@ -173,25 +166,24 @@ CLAIMS = (
 )
 
 
-def draw(results: Results) -> Mapping[str, Drawing]:
+def draw(results: Results) -> Drawing:
     """Return the loss of the two normalised methods with weight decay beside their bounds, one panel per d."""
     runs = results.calculations("decay")
     figure, axes = canvas(1, len(runs), width=3.0, height=2.8, sharey=True)
     for ax, run in zip(axes[0], runs, strict=True):
         _curves(ax, run.table("curves"))
-        ax.set(title=f"$d = {run.spec['options']['num_classes']:,}$", xlabel="update $t$")
+        ax.set(title=f"$d = {run.spec['options']['num_classes']:,}$", xlabel="update $t$", xscale="log", yscale="log")
     axes[0, 0].set_ylabel("loss $f(\\theta_t)$")
-    axes[0, -1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    tables = [run.table("curves").append_column("run", pa.array([run.id] * len(run.table("curves")))) for run in runs]
-    return {"bounds": Drawing(figure, pa.concat_tables(tables))}
+    legend_beside(axes[0, -1])
+    return Drawing(figure, with_runs(*((run, "curves") for run in runs)))
 
 
 def _curves(ax: Axes, table: pa.Table) -> None:
-    t, names = table["step"].to_numpy(), {"l2": "normalised GD", "linf": "sign descent"}
-    for norm, name in names.items():
-        colour = NORM_COLOURS[norm]
-        ax.loglog(t, table[f"bound_{norm}"].to_numpy(), "--", color=colour, label=f"bound in {NORM_NAMES[norm]}")
-        ax.loglog(t, table[f"loss_{norm}"].to_numpy(), color=colour, linewidth=1, label=f"{name}, weight decay")
+    for norm, name in {"l2": "normalised GD", "linf": "sign descent"}.items():
+        colour = {"color": NORM_COLOURS[norm]}
+        bound = {"linestyle": "--", "label": f"bound in {NORM_NAMES[norm]}"}
+        loss = {"linewidth": 1, "label": f"{name}, weight decay"}
+        plot_columns(ax, table, "step", {f"bound_{norm}": colour | bound, f"loss_{norm}": colour | loss})
 
 
 FIGURE = Figure(
@@ -208,7 +200,7 @@ FIGURE = Figure(
     },
     plans=plans,
     claims=CLAIMS,
-    draw=draw,
+    draw={"bounds": draw},
     rule="Inequalities hold at any size. They are loose by 12 to 230 times; what is checked is that none is broken.",
     where="upper bound",
     kind="ours",

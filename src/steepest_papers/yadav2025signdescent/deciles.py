@@ -9,7 +9,7 @@ Decile g holds a tenth of the classes, the most frequent first, and its loss is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -19,21 +19,24 @@ from pydantic import Field
 
 from steepest.claims.claim import Claim, Measured, measure
 from steepest.claims.figures import COLOURS, canvas, group_colours, table
+from steepest.claims.measures import exact
 from steepest.claims.paper import Drawing, Figure, Results, Settings
 from steepest.measure.progress import group_progress
+from steepest.optim import GradientDescent, RescaledSignDescent
 from steepest.problems import SoftmaxUnigram
 from steepest.problems.base import Params, Task
+from steepest.runs.method import Method
 from steepest.runs.probe import Probe
 from steepest.runs.spec import Spec
 from steepest.runs.store import Run
 from steepest.runs.sweep import Calculations, Plan
-from steepest_papers.yadav2025signdescent.trajectories import GD_STEEPEST, SIGN_STEEPEST
+from steepest.theory.unigram import SMOOTHNESS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DECILES = 10
-METHODS = {"GD": (GD_STEEPEST, 2.0), "Sign": (SIGN_STEEPEST, 1.0)}
+METHODS = {"GD": (Method(GradientDescent), "l2"), "Sign": (Method(RescaledSignDescent), "linf")}
 TITLES = {"GD": "Gradient descent, $1/L_2$", "Sign": r"Sign descent, $1/L_\infty$"}
 
 
@@ -43,7 +46,7 @@ class LossByDecile(Probe):
     Columns: decile (1 = the most frequent classes), loss.
 
     Args:
-        at: the numbers of updates at which it measures.
+        at: steps at which it measures.
     """
 
     kind: ClassVar[str] = "yadav2025signdescent.LossByDecile"
@@ -83,30 +86,26 @@ class DecileSizes(Settings):
 def plans(sizes: DecileSizes) -> dict[str, Plan]:
     """Return one run of each method, with the loss by decile at every step."""
     problem, probe = SoftmaxUnigram(num_classes=sizes.num_classes), LossByDecile(at=tuple(range(sizes.steps + 1)))
-    runs = [Spec(problem=problem, method=m, lr=lr, steps=sizes.steps, probes=(probe,)) for m, lr in METHODS.values()]
+    runs = (
+        Spec(problem=problem, method=method, lr=1 / SMOOTHNESS[norm], steps=sizes.steps, probes=(probe,))
+        for method, norm in METHODS.values()
+    )
     return {"deciles": Calculations(tuple(runs))}
 
 
 def curves(results: Results) -> dict[str, tuple[Run, np.ndarray]]:
     """Return the run and the loss by decile, shape (T + 1, 10), of each method."""
-    runs = results.calculations("deciles")
-    return {
-        name: (run, run.column("loss", "lossbydecile").reshape(-1, DECILES))
-        for name, run in zip(METHODS, runs, strict=True)
-    }
+    runs = zip(METHODS, results.calculations("deciles"), strict=True)
+    return {name: (run, run.column("loss", "lossbydecile").reshape(-1, DECILES)) for name, run in runs}
 
 
-def progress_of(name: str, decile: int | None = None) -> Any:
-    """Return the measure: progress ρ of a decile at the chosen update, or the least of all."""
-
-    def measure(results: Results) -> Measured:
-        run, losses = curves(results)[name]
-        rho = group_progress(losses, results.settings.at)
-        shown = "ρ by decile: " + " ".join(f"{value:.2f}" for value in rho)
-        value = rho.min() if decile is None else rho[decile - 1]
-        return Measured([float(value)], [run.id], exact=True, evidence=shown)
-
-    return measure
+@measure()
+def progress(results: Results, name: str, decile: int | None = None) -> Measured:
+    """Return the progress ρ of a decile at the chosen update, or the least of all."""
+    run, losses = curves(results)[name]
+    rho = group_progress(losses, results.settings.at)
+    shown = "ρ by decile: " + " ".join(f"{value:.2f}" for value in rho)
+    return exact(rho.min() if decile is None else rho[decile - 1], [run], shown)
 
 
 @measure()
@@ -116,14 +115,14 @@ def lag(results: Results) -> Measured:
     reached = losses <= 0.1 * losses[0]
     first = np.where(reached.any(axis=0), reached.argmax(axis=0), len(losses))
     shown = " ".join(str(t) if t < len(losses) else "never" for t in first)
-    return Measured([float(first[-1] / first[0])], [run.id], exact=True, evidence=f"updates by decile: {shown}")
+    return exact(first[-1] / first[0], [run], f"updates by decile: {shown}")
 
 
 CLAIMS = (
-    Claim("deciles-gd-tail", progress_of("GD", DECILES).at_most(0.5, fails=0.8)).says(
+    Claim("deciles-gd-tail", progress("GD", DECILES).at_most(0.5, fails=0.8)).says(
         "After ten updates GD has hardly touched the rarest classes: progress ρ of the last decile"
     ),
-    Claim("deciles-sign-all", progress_of("Sign").at_least(0.9, fails=0.5)).says(
+    Claim("deciles-sign-all", progress("Sign").at_least(0.9, fails=0.5)).says(
         "After ten updates sign descent has lowered all deciles together: least ρ"
     ),
     Claim("deciles-gd-lag", lag().at_least(2.0, fails=1.0)).says(
@@ -132,24 +131,26 @@ CLAIMS = (
 )
 
 
-def draw(results: Results) -> Mapping[str, Drawing]:
+def draw(results: Results) -> Drawing:
     """Return the loss of each decile over time for both methods, and all deciles at the chosen update."""
     figure, axes = canvas(1, 3, width=3.0, height=2.8)
-    found, at = curves(results), results.settings.at
-    for ax, (name, (_, losses)) in zip(axes[0], found.items(), strict=False):
-        _over_time(ax, losses, at)
+    losses, at = {name: of for name, (_, of) in curves(results).items()}, results.settings.at
+    for ax, name in zip(axes[0], losses, strict=False):
+        _over_time(ax, losses[name], at)
         ax.set_title(TITLES[name])
     axes[0, 0].set_ylabel("loss of a class decile")
     axes[0, 1].sharey(axes[0, 0])
     axes[0, 1].legend(loc="upper right")
-    _at(axes[0, 2], {name: losses for name, (_, losses) in found.items()}, at)
-    rows = [
-        {"method": name, "run": run.id, "step": t, "decile": g + 1, "loss": float(loss)}
-        for name, (run, losses) in found.items()
-        for t, row in enumerate(losses)
-        for g, loss in enumerate(row)
-    ]
-    return {"deciles": Drawing(figure, table(rows))}
+    _at(axes[0, 2], losses, at)
+    return Drawing(figure, table(list(_points(results))))
+
+
+def _points(results: Results) -> Iterator[dict[str, Any]]:
+    for name, (run, losses) in curves(results).items():
+        for t, row in enumerate(losses.tolist()):
+            yield from (
+                {"method": name, "run": run.id, "step": t, "decile": g, "loss": x} for g, x in enumerate(row, 1)
+            )
 
 
 def _over_time(ax: Axes, losses: np.ndarray, at: int) -> None:
@@ -173,14 +174,10 @@ def steps(results: Results) -> pa.Table:
     """Return the loss by decile of both methods at steps spaced evenly in the logarithm, for a stepped view."""
     from steepest.report.steps import frames
 
-    return table(
-        [
-            {"step": at, "method": name, "group": g + 1, "loss": float(loss)}
-            for name, (_, losses) in curves(results).items()
-            for at in frames(len(losses))
-            for g, loss in enumerate(losses[at])
-        ]
-    )
+    shown = set(frames(results.settings.steps + 1))
+    names = {"step": "step", "method": "method", "decile": "group", "loss": "loss"}
+    rows = (row for row in _points(results) if row["step"] in shown)
+    return table([{name: row[column] for column, name in names.items()} for row in rows])
 
 
 FIGURE = Figure(
@@ -198,7 +195,7 @@ FIGURE = Figure(
     },
     plans=plans,
     claims=CLAIMS,
-    draw=draw,
+    draw={"deciles": draw},
     steps=steps,
     rule="d = 1000; ten updates are twice what sign descent needs there for a loss of 5 %.",
     where="loss by class decile",

@@ -14,29 +14,26 @@ distances; these closed forms are derived by us.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 from scipy.special import log_softmax, logsumexp, wrightomega
 
-from steepest.claims.claim import Claim, Measured
-from steepest.claims.figures import canvas
-from steepest.claims.measures import fact
+from steepest.claims.claim import Claim, Measured, measure, placed
+from steepest.claims.drawings import with_runs
+from steepest.claims.figures import canvas, plot_columns
+from steepest.claims.measures import exact, fact
 from steepest.claims.paper import Drawing, Figure, Results, Settings
+from steepest.claims.slopes import slope
 from steepest.component import declared
 from steepest.data.frequency import zipf
-from steepest.runs.spec import Calculation
-from steepest.runs.sweep import Calculations, Plan
-from steepest.theory.unigram import SMOOTHNESS, contenders, distance, frequencies, initial_loss, updates_needed
-from steepest_papers.yadav2025signdescent.measures import slope
-from steepest_papers.yadav2025signdescent.styles import NORM_COLOURS
+from steepest.runs.sweep import Plan, calculate
+from steepest.theory.unigram import contenders, frequencies, initial_loss, updates_needed
+from steepest_papers.yadav2025signdescent.geometry import NORM_COLOURS, complexities
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-FRACTION = 0.05
 
 
 class DistanceSizes(Settings):
@@ -53,50 +50,19 @@ class DistanceSizes(Settings):
 
 def plans(sizes: DistanceSizes) -> dict[str, Plan]:
     """Return distances and radii, exact numbers."""
-    distances = Calculation(complexities, {"sizes": sizes.sizes, "exponent": 1.0})
-    travelled = Calculation(radii, {"sizes": sizes.radii, "exponent": 1.0, "fraction": FRACTION}, takes=1.5)
-    return {"complexities": Calculations((distances,)), "radii": Calculations((travelled,))}
-
-
-@declared("yadav2025signdescent.complexities")
-def complexities(sizes: tuple[int, ...], exponent: float) -> tuple[dict[str, float], dict[str, pa.Table]]:
-    """Return R and L R² by vocabulary size and norm, and how far R is from its closed forms."""
-    rows: list[dict[str, float]] = []
-    for d in sizes:
-        p = frequencies(zipf(d, exponent))
-        R = {norm: distance(p, norm) for norm in SMOOTHNESS}
-        rows.append(
-            {"classes": d}
-            | {f"R_{norm}": R[norm] for norm in R}
-            | {norm: SMOOTHNESS[norm] * R[norm] ** 2 for norm in R}
-            | {"adaptive": d / 2 * R["linf"] ** 2}
-        )
-    table = pa.Table.from_pylist(rows)
-    R_inf, R_2 = table["R_linf"].to_numpy(), table["R_l2"].to_numpy()
-    formulas = np.array([(exponent / 2 * math.log(d), exponent * _spread_of_logs(d)) for d in sizes])
-    numbers = {
-        "formula_error": float(np.abs(np.stack([R_inf, R_2], axis=1) / formulas - 1).max()),
-        "root_ratio": float(R_2[-1] / (exponent * math.sqrt(sizes[-1]))),
-        "advantage": rows[-1]["l2"] / rows[-1]["linf"],
-        "largest": sizes[-1],
+    return {
+        "complexities": calculate(complexities, {"sizes": sizes.sizes, "exponent": 1.0}),
+        "radii": calculate(radii, {"sizes": sizes.radii, "exponent": 1.0, "fraction": 0.05}, takes=1.5),
     }
-    return numbers, {"complexities": table}
-
-
-def _spread_of_logs(d: int) -> float:
-    """Return √(Σ log²k − (Σ log k)²/d), from Σ log k = log d!."""
-    logs = np.log(np.arange(1, d + 1))
-    return math.sqrt(float(logs @ logs) - math.lgamma(d + 1) ** 2 / d)
 
 
 @declared("yadav2025signdescent.radii")
 def radii(sizes: tuple[int, ...], exponent: float, fraction: float) -> tuple[dict[str, float], dict[str, pa.Table]]:
     """Return r_∞(ε) and r_2(ε) by vocabulary size, and the way that sign descent and normalised GD went, T η."""
-    rows = []
+    rows: list[dict[str, float]] = []
     for d in sizes:
         p = frequencies(zipf(d, exponent))
-        least = {"linf": radius_linf(p.numpy(), fraction), "l2": radius_l2(p.numpy(), fraction)}
-        row = {"classes": d, "r_linf": least["linf"], "r_l2": least["l2"]}
+        row = {"classes": d, "r_linf": radius_linf(p.numpy(), fraction), "r_l2": radius_l2(p.numpy(), fraction)}
         for norm, name in (("linf", "Sign"), ("l2", "NormGD")):
             hits = updates_needed(p, contenders(p)[name], [fraction])
             row[f"way_{norm}"] = float(hits.updates[0] * hits.rates[0])
@@ -147,29 +113,25 @@ def radius_l2(p: np.ndarray, fraction: float) -> float:
     return float(np.linalg.norm(point(brentq(missing, 0.0, 20.0, xtol=1e-10))))
 
 
-def growth(norm: str) -> Any:
-    """Return the measure of the log–log slope of r(ε) in d."""
-
-    def measure(results: Results) -> Measured:
-        (run,) = results.calculations("radii")
-        d, r = run.column("classes", "radii"), run.column(f"r_{norm}", "radii")
-        found, shown = slope(d, r), ", ".join(f"{value:.3f} at d={size}" for size, value in zip(d, r, strict=True))
-        return Measured([found.value], [run.id], exact=True, evidence=f"slope {found}; {shown}")
-
-    return measure
+@measure()
+def growth(results: Results, norm: str) -> Measured:
+    """Return the log–log slope of r(ε) in d."""
+    run = results.run("radii")
+    d, r = (run.column(name, "radii") for name in ("classes", f"r_{norm}"))
+    fit, shown = slope(d, r), ", ".join(f"{value:.3f} at d={size}" for size, value in zip(d, r, strict=True))
+    return exact(fit.value, [run], f"slope {fit}; {shown}")
 
 
 CLAIMS = (
-    Claim(
-        "distance-formulas",
-        fact("complexities", "formula_error").at_most(1e-10, fails=1e-6),
-        where="distance to the solutions",
-    ).says("R_∞ = (α/2) log d and R_2² = α² [Σ log²k − (Σ log k)²/d]: largest relative error"),
-    Claim(
-        "distance-root",
-        fact("complexities", "root_ratio", "at d={largest:.0f}").at_least(0.99, fails=0.9),
-        where="distance to the solutions",
-    ).says("R_2 grows as α√d: R_2/(α√d) at the largest d"),
+    *placed(
+        "distance to the solutions",
+        Claim("distance-formulas", fact("complexities", "formula_error").at_most(1e-10, fails=1e-6)).says(
+            "R_∞ = (α/2) log d and R_2² = α² [Σ log²k − (Σ log k)²/d]: largest relative error"
+        ),
+        Claim("distance-root", fact("complexities", "root_ratio", "at d={largest:.0f}").at_least(0.99, fails=0.9)).says(
+            "R_2 grows as α√d: R_2/(α√d) at the largest d"
+        ),
+    ),
     Claim(
         "distance-advantage",
         fact("complexities", "advantage", "at d={largest:.0f}").at_least(30.0, fails=1.0),
@@ -190,48 +152,43 @@ CLAIMS = (
 )
 
 
-def draw(results: Results) -> Mapping[str, Drawing]:
+def draw(results: Results) -> Drawing:
     """Return distances, the ratio of complexities, and the radius that has to be travelled, against d."""
-    (distances,), (travelled,) = results.calculations("complexities"), results.calculations("radii")
-    figure, axes = canvas(1, 3, width=3.2, height=2.9)
-    far, near = distances.table("complexities"), travelled.table("radii")
-    _distances(axes[0, 0], far)
-    d = far["classes"].to_numpy()
-    axes[0, 1].loglog(d, far["l2"].to_numpy() / far["linf"].to_numpy(), "o-", color="black", markersize=3)
-    axes[0, 1].loglog(d, 2 * d / np.log(d) ** 2, ":", color="#999999", label=r"$2d/\log^2 d$")
-    axes[0, 1].set(xlabel="vocabulary size $d$", title=r"$L_2R_2^2\,/\,L_\infty R_\infty^2$, for every $\alpha$")
-    axes[0, 1].legend(loc="upper left")
-    _radii(axes[0, 2], near)
-    tables = [
-        table.append_column("run", pa.array([run.id] * len(table)))
-        for run, table in ((distances, far), (travelled, near))
-    ]
-    return {"distance": Drawing(figure, pa.concat_tables(tables, promote_options="default"))}
+    distances, travelled = results.run("complexities"), results.run("radii")
+    figure, axes = canvas(1, 3, width=3.2, height=2.9, subplot_kw={"xscale": "log", "yscale": "log"})
+    _distances(axes[0, 0], distances.table("complexities"))
+    _ratio(axes[0, 1], distances.table("complexities"))
+    _radii(axes[0, 2], travelled.table("radii"))
+    for ax in axes[0]:
+        ax.set_xlabel("vocabulary size $d$")
+        ax.legend(loc="upper left")
+    return Drawing(figure, with_runs((distances, "complexities"), (travelled, "radii")))
 
 
 def _distances(ax: Axes, table: pa.Table) -> None:
-    d = table["classes"].to_numpy()
-    laws = {"linf": (r"$R_\infty = \frac{1}{2}\log d$", np.log(d) / 2), "l2": (r"$R_2$", np.sqrt(d))}
-    for norm, (label, law) in laws.items():
-        ax.loglog(d, table[f"R_{norm}"].to_numpy(), "o-", color=NORM_COLOURS[norm], markersize=3, label=label)
-        if norm == "l2":
-            ax.loglog(d, law, ":", color=NORM_COLOURS[norm], label=r"$\sqrt{d}$")
-    ax.set(xlabel="vocabulary size $d$", title=r"Distance to a solution, $p_k\propto 1/k$")
-    ax.legend(loc="upper left")
+    d, style = table["classes"].to_numpy(), {"marker": "o", "markersize": 3}
+    names = {"linf": r"$R_\infty = \frac{1}{2}\log d$", "l2": "$R_2$"}
+    lines = {f"R_{norm}": style | {"color": NORM_COLOURS[norm], "label": name} for norm, name in names.items()}
+    plot_columns(ax, table, "classes", lines)
+    ax.plot(d, np.sqrt(d), ":", color=NORM_COLOURS["l2"], label=r"$\sqrt{d}$")
+    ax.set_title(r"Distance to a solution, $p_k\propto 1/k$")
+
+
+def _ratio(ax: Axes, table: pa.Table) -> None:
+    d, l2, linf = (table[name].to_numpy() for name in ("classes", "l2", "linf"))
+    ax.plot(d, l2 / linf, "o-", color="black", markersize=3)
+    ax.plot(d, 2 * d / np.log(d) ** 2, ":", color="#999999", label=r"$2d/\log^2 d$")
+    ax.set_title(r"$L_2R_2^2\,/\,L_\infty R_\infty^2$, for every $\alpha$")
 
 
 def _radii(ax: Axes, table: pa.Table) -> None:
-    d = table["classes"].to_numpy()
     for norm, name, tuned in (("l2", "r_2", "normalised GD"), ("linf", r"r_\infty", "sign descent")):
-        ax.loglog(
-            d, table[f"r_{norm}"].to_numpy(), "o-", color=NORM_COLOURS[norm], markersize=3, label=f"needed: ${name}$"
-        )
-        ax.loglog(
-            d, table[f"way_{norm}"].to_numpy(), "^:", color=NORM_COLOURS[norm], markersize=4, label=f"{tuned}: $T\\eta$"
-        )
-    ax.set(xlabel="vocabulary size $d$", title="Way to 5 % of the loss")
+        needed = {"marker": "o", "markersize": 3, "label": f"needed: ${name}$"}
+        gone = {"marker": "^", "linestyle": ":", "markersize": 4, "label": f"{tuned}: $T\\eta$"}
+        lines = {f"r_{norm}": needed, f"way_{norm}": gone}
+        plot_columns(ax, table, "classes", {name: {"color": NORM_COLOURS[norm]} | line for name, line in lines.items()})
+    ax.set_title("Way to 5 % of the loss")
     ax.set_ylim(top=6 * table["way_l2"].to_numpy().max())
-    ax.legend(loc="upper left")
 
 
 FIGURE = Figure(
@@ -248,7 +205,7 @@ FIGURE = Figure(
     },
     plans=plans,
     claims=CLAIMS,
-    draw=draw,
+    draw={"distance": draw},
     rule="None is needed: the numbers are exact at any size.",
     where="lower bound",
     kind="ours",

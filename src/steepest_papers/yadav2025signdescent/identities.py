@@ -11,7 +11,8 @@ Derived by us.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from itertools import islice
 from typing import Annotated, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from pydantic import Field
 from torch import Tensor
 
 from steepest.claims.claim import Claim
+from steepest.claims.drawings import with_run
 from steepest.claims.figures import canvas, group_colours
 from steepest.claims.measures import fact
 from steepest.claims.paper import Drawing, Figure, Results, Settings
@@ -29,9 +31,8 @@ from steepest.data.frequency import zipf
 from steepest.optim import Adam, SignDescent
 from steepest.optim.norms import linf_direction
 from steepest.problems import SoftmaxUnigram
-from steepest.runs.spec import Calculation
-from steepest.runs.sweep import Calculations, Plan
-from steepest.theory.unigram import cross_entropy_and_gradient, distance, frequencies, solution
+from steepest.runs.sweep import Plan, calculate
+from steepest.theory.unigram import cross_entropy_and_gradient, distance, frequencies, solution, trajectory
 
 STEPS = 16
 
@@ -50,7 +51,7 @@ class IdentitySizes(Settings):
 
 def plans(sizes: IdentitySizes) -> dict[str, Plan]:
     """Return one calculation; its random permutation, shift and weights are drawn from a fixed seed."""
-    return {"identities": Calculations((Calculation(identities, dict(sizes), takes=0.5),))}
+    return {"identities": calculate(identities, dict(sizes))}
 
 
 @declared("yadav2025signdescent.identities")
@@ -66,14 +67,27 @@ def identities(num_classes: int, rows: int) -> tuple[dict[str, float], dict[str,
     losses = cross_entropy_and_gradient(path[-1:] + shift, p)[0]
     control = frequencies(np.ones(num_classes))
     flat_loss, flat_gradient = cross_entropy_and_gradient(torch.zeros(1, num_classes, dtype=torch.float64), control)
+    task = SoftmaxUnigram(num_classes=num_classes).setup(0)
+    theta = task.params["theta"].detach()
+
+    def loss(theta: Tensor) -> Tensor:
+        return task.weights @ task.loss_by_example({"theta": theta})
+
+    pi = torch.rand(rows, 1, dtype=torch.float64, generator=generator)
+
+    def bigram_loss(W: Tensor) -> Tensor:
+        """Return Σ_j π_j KL(p ‖ softmax W_j) + const, with random π."""
+        return (-pi * p * torch.log_softmax(W, dim=1)).sum()
+
+    bigram = trained(bigram_loss, torch.zeros(rows, num_classes, dtype=torch.float64), SignDescent, rate)
     numbers = {
-        "adam": _largest(trained(Adam, rate, num_classes, betas=(0.0, 0.0), eps=0.0) - path),
-        "optimizer": _largest(trained(SignDescent, rate, num_classes) - path),
+        "adam": _largest(trained(loss, theta, Adam, rate, betas=(0.0, 0.0), eps=0.0) - path),
+        "optimizer": _largest(trained(loss, theta, SignDescent, rate) - path),
         "permutation": _largest(sign_path(p[order], rate) - path[:, order]),
         "shift": float(losses.max() - losses.min()),
         "lattice": _largest(lattice - lattice.round()),
         "levels": len(set(lattice[-1].round().tolist())),
-        "bigram": _largest(bigram_path(p, rate, rows, generator) - path[:, None]),
+        "bigram": _largest(bigram - path[:, None]),
         "control": max(abs(float(flat_loss) - float(np.log(num_classes))), _largest(flat_gradient)),
     }
     ranks = np.unique(np.geomspace(1, num_classes, 200).round().astype(int))
@@ -84,34 +98,18 @@ def identities(num_classes: int, rows: int) -> tuple[dict[str, float], dict[str,
 
 def sign_path(p: Tensor, rate: float) -> Tensor:
     """Return θ_0 … θ_16 of sign descent, shape (17, d)."""
-    path = [torch.zeros(1, len(p), dtype=torch.float64)]
-    for _ in range(STEPS):
-        (u,) = linf_direction([cross_entropy_and_gradient(path[-1], p)[1]])
-        path.append(path[-1] - rate * u)
-    return torch.cat(path)
+    path = trajectory(p, lambda theta, g, _: theta - rate * linf_direction([g])[0])
+    return torch.cat([theta for theta, _, _ in islice(path, STEPS + 1)])
 
 
-def trained(optimizer: Any, rate: float, num_classes: int, **options: Any) -> Tensor:
-    """Return θ_0 … θ_16 of an optimizer on the problem, its gradient by autograd, shape (17, d)."""
-    task = SoftmaxUnigram(num_classes=num_classes).setup(0)
-    theta = task.params["theta"]
-    stepper, path = optimizer([theta], lr=rate, **options), [theta.detach().clone()]
+def trained(loss: Callable[[Tensor], Tensor], start: Tensor, optimizer: Any, rate: float, **options: Any) -> Tensor:
+    """Return θ_0 … θ_16 of an optimizer, the gradient of the loss by autograd, shape (17, …)."""
+    theta = start.clone().requires_grad_()
+    stepper, path = optimizer([theta], lr=rate, **options), [start]
     for _ in range(STEPS):
-        (theta.grad,) = torch.autograd.grad(task.weights @ task.loss_by_example(task.params), theta)
+        (theta.grad,) = torch.autograd.grad(loss(theta), theta)
         stepper.step()
         path.append(theta.detach().clone())
-    return torch.stack(path)
-
-
-def bigram_path(p: Tensor, rate: float, rows: int, generator: torch.Generator) -> Tensor:
-    """Return W_0 … W_16 of sign descent on Σ_j π_j KL(p ‖ softmax W_j) with random π, by autograd, shape (17, rows, d)."""
-    pi = torch.rand(rows, 1, dtype=torch.float64, generator=generator)
-    W = torch.zeros(rows, len(p), dtype=torch.float64, requires_grad=True)
-    optimizer, path = SignDescent([W], lr=rate), [W.detach().clone()]
-    for _ in range(STEPS):
-        (W.grad,) = torch.autograd.grad((-pi * p * torch.log_softmax(W, dim=1)).sum(), W)
-        optimizer.step()
-        path.append(W.detach().clone())
     return torch.stack(path)
 
 
@@ -120,8 +118,7 @@ def _largest(difference: Tensor) -> float:
 
 
 def _claim(name: str, says: str, evidence: str = "") -> Claim:
-    measure = fact("identities", name, evidence)
-    return Claim(f"identity-{name}", measure().at_most(1e-9, fails=1e-3)).says(says)
+    return Claim(f"identity-{name}", fact("identities", name, evidence).at_most(1e-9, fails=1e-3)).says(says)
 
 
 CLAIMS = (
@@ -143,22 +140,21 @@ CLAIMS = (
 )
 
 
-def draw(results: Results) -> Mapping[str, Drawing]:
+def draw(results: Results) -> Drawing:
     """Return sign descent's logits by rank, in units of the learning rate, at some steps, beside the solution."""
-    (run,) = results.calculations("identities")
+    run = results.run("identities")
     table = run.table("lattice")
     figure, axes = canvas(1, 1, width=4.6, height=3.2)
     ax, rank = axes[0, 0], table["rank"].to_numpy()
     times = [name for name in table.column_names if name.startswith("step_")]
-    ax.plot(
-        rank, table["solution"].to_numpy(), color="#999999", linewidth=4, alpha=0.5, label=r"solution, $\log p_k + c$"
-    )
+    log_p = table["solution"].to_numpy()
+    ax.plot(rank, log_p, color="#999999", linewidth=4, alpha=0.5, label=r"solution, $\log p_k + c$")
     for name, colour in zip(times, group_colours(len(times)), strict=True):
         ax.step(rank, table[name].to_numpy(), where="mid", color=colour, label=f"$t = {name.removeprefix('step_')}$")
     ax.set(xscale="log", xlabel="rank $k$ of the token", ylabel=r"logit $\theta_k$ in steps of $\eta$")
     ax.set_title("Sign descent fits a power law by a staircase")
     ax.legend(loc="upper right")
-    return {"identities": Drawing(figure, table.append_column("run", pa.array([run.id] * len(table))))}
+    return Drawing(figure, with_run(table, run))
 
 
 FIGURE = Figure(
@@ -171,7 +167,7 @@ FIGURE = Figure(
     scales={"smoke": IdentitySizes(num_classes=60, rows=3), "laptop": IdentitySizes(), "paper": IdentitySizes()},
     plans=plans,
     claims=CLAIMS,
-    draw=draw,
+    draw={"identities": draw},
     rule="None is needed: identities hold at any size.",
     where="identities",
     kind="ours",

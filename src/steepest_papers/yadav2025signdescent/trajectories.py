@@ -6,29 +6,35 @@ with the same budget; GD and sign descent also take the step of theory, 1/L.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
 from steepest.claims.claim import Claim, Measured, measure
-from steepest.claims.figures import canvas, table
+from steepest.claims.figures import canvas, legend_beside, table
+from steepest.claims.measures import exact
 from steepest.claims.paper import Drawing, Figure, Results, Settings
 from steepest.optim import Adam, GradientDescent, NormalizedGD, RescaledSignDescent, SignDescent
 from steepest.problems import SoftmaxUnigram
 from steepest.runs.method import Method
 from steepest.runs.results import Best
 from steepest.runs.sweep import Plan, Sweep, decades, untuned
-from steepest_papers.yadav2025signdescent.styles import NAMES, method_style
+from steepest.theory.unigram import SMOOTHNESS
+from steepest_papers.yadav2025signdescent.methods import NAMES, method_style
 
-SIGN, SIGN_STEEPEST = Method(SignDescent, "Sign"), Method(RescaledSignDescent, "Sign 1/L")
 THEORY = " 1/L"
-GD, GD_STEEPEST = Method(GradientDescent, "GD"), Method(GradientDescent, "GD 1/L")
-NORM, ADAM = Method(NormalizedGD, "NormGD"), Method(Adam, "Adam")
-STEEPEST = {SIGN_STEEPEST: untuned(1.0), GD_STEEPEST: untuned(2.0)}
+AT_THEORY = {
+    Method(RescaledSignDescent, "Sign 1/L"): untuned(1 / SMOOTHNESS["linf"]),
+    Method(GradientDescent, "GD 1/L"): untuned(1 / SMOOTHNESS["l2"]),
+}
 # Four decades each. R_∞ is 2 to 5 here and R_2 10 to 100; Adam and sign descent move by the rate itself, GD by rate · p_k.
-TUNED = {SIGN: decades(-3, 0), ADAM: decades(-3, 0), NORM: decades(-2, 1), GD: decades(0, 3)}
+TUNED = {
+    Method(SignDescent, "Sign"): decades(-3, 0),
+    Method(Adam, "Adam"): decades(-3, 0),
+    Method(NormalizedGD, "NormGD"): decades(-2, 1),
+    Method(GradientDescent, "GD"): decades(0, 3),
+}
 
 
 class TrajectorySizes(Settings):
@@ -46,22 +52,18 @@ class TrajectorySizes(Settings):
 def plans(sizes: TrajectorySizes) -> dict[str, Plan]:
     """Return two sweeps per vocabulary size: tuned, and at 1/L. Nothing is random, so one seed is all."""
     return {
-        _plan(d, suffix): Sweep(
+        f"d={d}{suffix}": Sweep(
             problem=SoftmaxUnigram(num_classes=d), optimizers=optimizers, steps=sizes.steps, seeds=(0,), groups=None
         )
         for d in sizes.sizes
-        for suffix, optimizers in (("", TUNED), (THEORY, STEEPEST))
+        for suffix, optimizers in (("", TUNED), (THEORY, AT_THEORY))
     }
-
-
-def _plan(num_classes: int, suffix: str) -> str:
-    return f"d={num_classes}{suffix}"
 
 
 def selected(results: Results, num_classes: int, label: str, *, decisive: bool = True) -> Best:
     """Return a method at its learning rate."""
     suffix = THEORY if label.endswith(THEORY) else ""
-    return results.sweep(_plan(num_classes, suffix)).best(label, decisive=decisive)
+    return results.sweep(f"d={num_classes}{suffix}").best(label, decisive=decisive)
 
 
 def relative(best: Best) -> np.ndarray:
@@ -70,13 +72,13 @@ def relative(best: Best) -> np.ndarray:
     return np.asarray(curve / curve[0])
 
 
-@measure()
+@measure("f_T/f(0)")
 def left(results: Results, label: str) -> Measured:
-    """Return the measure f_T/f(0) of a method at the largest d."""
-    found = {d: selected(results, d, label) for d in results.settings.sizes}
-    ends = [float(relative(best)[-1]) for best in found.values()]
-    shown = ", ".join(f"d={d}: {end:.2g} at {best.lr:.3g}" for end, (d, best) in zip(ends, found.items(), strict=True))
-    return Measured([ends[-1]], [best.runs[0].id for best in found.values()], exact=True, evidence=shown)
+    """Return f_T/f(0) of a method at the largest d."""
+    bests = {d: selected(results, d, label) for d in results.settings.sizes}
+    ends = {d: float(relative(best)[-1]) for d, best in bests.items()}
+    shown = ", ".join(f"d={d}: {ends[d]:.2g} at {best.lr:.3g}" for d, best in bests.items())
+    return exact(ends[results.settings.sizes[-1]], [best.runs[0] for best in bests.values()], shown)
 
 
 @measure()
@@ -87,24 +89,23 @@ def lead(results: Results) -> Measured:
     return Measured([norm.values[0] / sign.values[0]], [*norm.runs, *sign.runs], exact=True, evidence=evidence)
 
 
-WHERE = "loss curves"
 CLAIMS = (
     Claim("trajectories-lead", lead().at_least(5.0, fails=1.0), where="abstract", kind="paper").says(
         "Sign descent converges faster than normalised GD: f_T of normalised GD over f_T of sign descent, tuned, largest d"
     ),
     Claim("trajectories-sign", left("Sign").at_most(0.02, fails=0.1)).says(
-        "Tuned sign descent solves the largest vocabulary within the horizon: f_T/f(0)"
+        "Tuned sign descent solves the largest vocabulary within the horizon"
     ),
     Claim("trajectories-adam", left("Adam").at_most(0.02, fails=0.1)).says(
-        "So does tuned Adam: f_T/f(0) at the largest vocabulary"
+        "So does tuned Adam at the largest vocabulary"
     ),
     Claim("trajectories-gd", left("GD 1/L").at_least(0.2, fails=0.1)).says(
-        "GD at 1/L_2 does not: f_T/f(0) at the largest vocabulary"
+        "GD at 1/L_2 does not at the largest vocabulary"
     ),
 )
 
 
-def draw(results: Results) -> Mapping[str, Drawing]:
+def draw(results: Results) -> Drawing:
     """Return f_t/f(0) for every method, one panel per vocabulary size."""
     sizes = results.settings.sizes
     figure, axes = canvas(1, len(sizes), width=2.9, height=2.8, sharey=True)
@@ -114,21 +115,12 @@ def draw(results: Results) -> Mapping[str, Drawing]:
             best = selected(results, d, label, decisive=False)
             r = relative(best)
             ax.semilogy(np.clip(r, 1e-9, None), **method_style(label))
-            rows += [
-                {
-                    "classes": d,
-                    "method": label,
-                    "lr": best.lr,
-                    "run": best.runs[0].id,
-                    "step": t,
-                    "relative_loss": float(x),
-                }
-                for t, x in enumerate(r)
-            ]
+            where = {"classes": d, "method": label, "lr": best.lr, "run": best.runs[0].id}
+            rows += [where | {"step": t, "relative_loss": x} for t, x in enumerate(r.tolist())]
         ax.set(title=f"$d = {d:,}$", xlabel="update $t$", ylim=(1e-4, 1.5))
     axes[0, 0].set_ylabel("loss $f(\\theta_t) / f(0)$")
-    axes[0, -1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return {"trajectories": Drawing(figure, table(rows))}
+    legend_beside(axes[0, -1])
+    return Drawing(figure, table(rows))
 
 
 FIGURE = Figure(
@@ -146,8 +138,8 @@ FIGURE = Figure(
     },
     plans=plans,
     claims=CLAIMS,
-    draw=draw,
+    draw={"trajectories": draw},
     rule="Sizes by decades; the horizon of 100 updates is ten times what sign descent needs for a loss of 2 %.",
-    where=WHERE,
+    where="loss curves",
     kind="ours",
 )

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from itertools import islice, repeat
+from collections.abc import Iterator
+from itertools import count, islice
 
 import numpy as np
 import pytest
 import torch
 
+from steepest.claims.measures import select
 from steepest.data.frequency import zipf
 from steepest.runs.results import Undecided
-from steepest_papers.kunstner2025zipf.brute_force import conditionals, curve, descend
 from steepest_papers.kunstner2025zipf.cross_entropy import (
     at_best_step,
     fewest,
-    first_hit,
+    first_hits,
     grid,
     hitting_times,
-    select,
     sign_identity,
-    until,
 )
+from steepest_papers.kunstner2025zipf.dynamics import conditionals, descend
 
 
 def test_gradient_descent_on_the_matrix_is_that_of_torch() -> None:
@@ -45,10 +45,8 @@ def test_sign_descent_on_the_matrix_is_that_on_the_unigram_model() -> None:
 
 def test_updates_are_the_expected_ones() -> None:
     numbers, tables = hitting_times((15, 30, 60))
-    rows = tables["updates"].to_pylist()
-    assert select(rows, "GD", 0.25)[1][1:] == [7, 13]
-    assert select(rows, "GD", 0.1)[1][1:] == [17, 30]
-    assert select(rows, "Sign", 0.1)[1][1:] == [3, 3]
+    for method, epsilon, updates in (("GD", 0.25, [7, 13]), ("GD", 0.1, [17, 30]), ("Sign", 0.1, [3, 3])):
+        assert select(tables["updates"], method=method, epsilon=epsilon)["updates"].tolist()[1:] == updates
     assert numbers["growth"] == 0
     assert numbers["edges"] == 0
 
@@ -56,26 +54,38 @@ def test_updates_are_the_expected_ones() -> None:
 def test_gradient_descent_needs_57_updates_at_120_classes() -> None:
     pi = zipf(120)
     target = conditionals(pi, 0)
-    curves = [curve(descend(pi, target, "GD", eta, "cross-entropy"), 60) for eta in grid("GD", pi)]
-    assert [min(first_hit(r, epsilon) for r in curves) for epsilon in (0.25, 0.1)] == [21, 57]
+    curves = [descend(pi, target, "GD", eta, "cross-entropy") for eta in grid("GD", pi)]
+    assert np.min([first_hits(islice(r, 61)) for r in curves], axis=0).tolist() == [21, 57]
 
 
 def test_sign_descent_needs_three_updates_with_a_finer_grid() -> None:
     pi = zipf(120)
     target = conditionals(pi, 0)
     etas = 2 ** np.linspace(-1, 1, 17)
-    hits = [first_hit(curve(descend(pi, target, "Sign", eta, "cross-entropy"), 10), 0.1) for eta in etas]
+    hits = [first_hits(islice(descend(pi, target, "Sign", eta, "cross-entropy"), 11))[1] for eta in etas]
     assert min(hits) == 3
 
 
-def test_curves_end_at_their_hit() -> None:
-    assert until(iter([1.0, 0.5, 0.1, 0.05]), 0.1).tolist() == [1.0, 0.5, 0.1]
-    assert len(until(repeat(1.0), 0.1)) == 401
+def counting(errors: Iterator[float], seen: list[float]) -> Iterator[float]:
+    for r in errors:
+        seen.append(r)
+        yield r
+
+
+def test_curves_end_at_their_last_hit_or_after_400_updates() -> None:
+    for errors, hits, length in (
+        (iter([1.0, 0.5, 0.1, 0.05]), [2, 2], 3),
+        ((1.0 for _ in count()), [np.inf, np.inf], 401),
+        ((0.1 if t == 400 else 1.0 for t in count()), [400, 400], 401),
+    ):
+        seen: list[float] = []
+        assert first_hits(counting(errors, seen)) == hits
+        assert len(seen) == length
 
 
 def test_a_first_hit_is_the_first() -> None:
-    assert first_hit(np.array([1.0, 0.5, 0.1, 0.2]), 0.1) == 2
-    assert first_hit(np.array([1.0, 0.5]), 0.1) == float("inf")
+    assert first_hits([1.0, 0.2, 0.5, 0.1, 0.2]) == [1, 3]
+    assert first_hits([1.0, 0.5, 0.2]) == [2, float("inf")]
 
 
 def test_a_best_step_at_the_edge_of_its_grid_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,8 +99,8 @@ def test_a_best_step_at_the_edge_of_its_grid_decides_nothing(monkeypatch: pytest
         facts = {"edges": 2}  # noqa: RUF012
 
     class Results:
-        def calculations(self, name: str) -> list[Run]:
-            return [Run()]
+        def run(self, name: str) -> Run:
+            return Run()
 
     with pytest.raises(Undecided, match="2 best steps are at the edge"):
         at_best_step("slope")(Results())  # type: ignore[arg-type]

@@ -10,8 +10,8 @@ from scipy.special import zeta
 from steepest.data.frequency import zipf
 from steepest.theory.bigram import gd_relative_error, sign_relative_error
 from steepest_papers.kunstner2025zipf.bounds import gradient_norm, gradient_times, linear_bound, sublinear_bound
-from steepest_papers.kunstner2025zipf.iterations import slope_in_size
 from steepest_papers.kunstner2025zipf.laws import (
+    against_limit,
     best_rank,
     exponential_integral,
     gd_limit,
@@ -21,7 +21,6 @@ from steepest_papers.kunstner2025zipf.laws import (
     sign_rank,
     sign_updates_of,
 )
-from steepest_papers.kunstner2025zipf.limits import approach, tabulate
 
 
 def gd_sums(alpha: float, taus: list[float], d: int) -> list[float]:
@@ -179,18 +178,14 @@ def test_a_small_gradient_takes_d_over_log_d() -> None:
     assert numbers["slope_error"] < 0.01
 
 
-def test_a_slope_has_students_interval() -> None:
-    from scipy.stats import linregress, t
-
-    sizes, updates = [10, 100, 1000, 10_000], [3.0, 20.0, 290.0, 3100.0]
-    fit, found = linregress(np.log(sizes), np.log(updates)), slope_in_size(sizes, updates)
-    assert found.value == pytest.approx(fit.slope)
-    assert found.half_width == pytest.approx(t.ppf(0.975, 2) * fit.stderr)
-    assert slope_in_size([1, 2, 4], [8, 8, 8]).half_width == pytest.approx(0, abs=1e-12)
-
-
 def test_the_table_of_a_law_says_how_it_is_approached() -> None:
-    table = tabulate(lambda pi, tau, alpha: tau + 1 / len(pi), lambda tau, alpha: tau, 1.0, [1.0, 2.0], [10, 100, 1000])
-    assert approach(table, [10, 100, 1000]) == pytest.approx(
-        {"gap_smallest": 0.1, "gap_largest": 1e-3, "steps_down": 1}
+    taus, sizes = np.array([1.0, 2.0, 3.0]), [10, 100, 1000]
+    numbers, tables = against_limit(
+        lambda pi, tau, alpha: tau + 1 / len(pi), lambda tau, alpha: tau if tau < 3 else np.nan, 1.0, taus, sizes
     )
+    assert numbers == pytest.approx({"gap_smallest": 0.1, "gap_largest": 1e-3, "steps_down": 1})
+    rows = tables["law"].to_pylist()
+    assert {(row["d"], row["tau"]) for row in rows} == {(d, tau) for d in (0, *sizes) for tau in (1, 2, 3)}
+    assert next(row["r"] for row in rows if (row["d"], row["tau"]) == (100, 2)) == 2.01
+    away, _ = against_limit(lambda pi, tau, alpha: tau * len(pi), lambda tau, alpha: 0.0, 1.0, taus, sizes)
+    assert away["steps_down"] == 0

@@ -7,10 +7,12 @@ import pytest
 
 from steepest.data.frequency import zipf
 from steepest.theory.bigram import gd_relative_error, sign_relative_error, sign_updates
-from steepest_papers.kunstner2025zipf.brute_force import conditionals, curve, descend
-from steepest_papers.kunstner2025zipf.oscillation import (
+from steepest_papers.kunstner2025zipf.dynamics import (
     best_exact_error,
-    distances_left,
+    conditionals,
+    curve,
+    descend,
+    exact_distances,
     exact_error,
     exact_updates,
     model_error,
@@ -39,7 +41,7 @@ def stepped(delta: np.ndarray, eta: float, T: int) -> np.ndarray:
 @pytest.mark.parametrize("T", [1, 2, 7, 16])
 def test_distances_are_those_of_stepping(T: int) -> None:
     delta = np.random.default_rng(1).random(200)
-    assert distances_left(delta, 0.0931, T) == pytest.approx(stepped(delta, 0.0931, T), abs=1e-12)
+    assert exact_distances(delta, 0.0931, T) == pytest.approx(stepped(delta, 0.0931, T), abs=1e-12)
 
 
 def test_weights_count_coordinates() -> None:

@@ -7,10 +7,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from steepest.theory.bigram import gd_relative_error, sign_relative_error
-from steepest_papers.kunstner2025zipf.bigrams import Bigrams, count_bigrams, gd_updates_on, ranked_conditionals
-from steepest_papers.kunstner2025zipf.oscillation import exact_error, model_error
-from steepest_papers.kunstner2025zipf.real_text import counts
+from steepest.theory.bigram import gd_relative_error, gd_updates, sign_relative_error
+from steepest_papers.kunstner2025zipf.dynamics import exact_error, model_error
+from steepest_papers.kunstner2025zipf.real_text import Bigrams, count_bigrams, counts, ranked_conditionals
 
 D = 7
 IDS = np.random.default_rng(0).integers(0, D - 1, 400) ** 2 // 6  # token 6 never occurs
@@ -58,7 +57,7 @@ def test_gradient_descent_on_the_text_is_that_of_the_matrix(text: Bigrams, table
         assert gd_relative_error(frequencies, t, weight) == pytest.approx(r, rel=1e-10)
         W -= pi[:, None] * (W - target) / pi.max()
         t, r = t + 1, float(pi @ ((W - target) ** 2).sum(1)) / start
-    assert gd_updates_on(text, 0.2) == t
+    assert gd_updates(frequencies, 0.2, weight) == t == counts(text, "GD", 0.2).measured
 
 
 @pytest.mark.parametrize("T", [6, 9])

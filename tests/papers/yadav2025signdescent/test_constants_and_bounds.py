@@ -7,7 +7,7 @@ import pytest
 from scipy.special import rel_entr, softmax
 
 from steepest.data.frequency import zipf
-from steepest_papers.yadav2025signdescent import bounds, constants
+from steepest_papers.yadav2025signdescent import bounds, constants, geometry
 
 
 def random_softmax(d: int, count: int, seed: int = 0) -> np.ndarray:
@@ -17,7 +17,7 @@ def random_softmax(d: int, count: int, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("kept", [None, 3])
 def test_no_vector_of_the_ball_exceeds_the_curvature_and_one_attains_it(kept) -> None:
     s, rng = random_softmax(4, 30), np.random.default_rng(1)
-    found = constants.curvatures(s, kept)
+    found = geometry.curvatures(s, kept)
     n = kept or 4
     for i, distribution in enumerate(s):
         H = (np.diag(distribution) - np.outer(distribution, distribution))[:n, :n]
@@ -31,16 +31,16 @@ def test_no_vector_of_the_ball_exceeds_the_curvature_and_one_attains_it(kept) ->
 
 def test_structured_points_attain_the_constants() -> None:
     half = np.array([[0.5, 0.5, 0.0, 0.0]])
-    assert {norm: float(value[0]) for norm, value in constants.curvatures(half).items()} == pytest.approx(
+    assert {norm: float(value[0]) for norm, value in geometry.curvatures(half).items()} == pytest.approx(
         {"l1": 0.25, "l2": 0.5, "linf": 1.0}
     )
-    assert float(constants.curvatures(half[:, :2], kept=1)["l2"][0]) == pytest.approx(0.25)  # d = 2 with a reference
-    assert float(constants.curvatures(half[:, :2], kept=1)["linf"][0]) == pytest.approx(0.25)
+    assert float(geometry.curvatures(half[:, :2], kept=1)["l2"][0]) == pytest.approx(0.25)  # d = 2 with a reference
+    assert float(geometry.curvatures(half[:, :2], kept=1)["linf"][0]) == pytest.approx(0.25)
 
 
 def test_draws_find_the_constants_in_every_dimension() -> None:
-    numbers, _ = constants.curvature(draws=20_000, seed=0)
-    for d in constants.DIMENSIONS:
+    numbers, _ = geometry.curvature(draws=20_000, seed=0)
+    for d in geometry.DIMENSIONS:
         assert 0.4999 <= numbers[f"l2_{d}"] <= 0.5 + 1e-12
         assert 0.9999 <= numbers[f"linf_{d}"] <= 1 + 1e-12
         assert 0.2499 <= numbers[f"l1_{d}"] <= 0.25 + 1e-12

@@ -7,11 +7,10 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import log_softmax, rel_entr, softmax
 
+from steepest.claims.slopes import slope
 from steepest.data.frequency import zipf
-from steepest.runs.results import Undecided
 from steepest_papers.yadav2025signdescent import additive_logistic as logistic
 from steepest_papers.yadav2025signdescent import distance, vocabulary
-from steepest_papers.yadav2025signdescent.measures import slope
 
 SIZES = (100, 316, 1_000, 3_162, 10_000)
 
@@ -53,25 +52,6 @@ def test_nobody_travels_less_than_the_radius() -> None:
     assert numbers["least_travel"] == min(travels) >= 1
 
 
-def test_slopes_against_numpy_and_their_interval_against_scipy() -> None:
-    from scipy.stats import linregress, t
-
-    x, y = np.array(SIZES), np.array([12, 25, 53, 113, 238])
-    found, expected = slope(x, y), linregress(np.log(x), np.log(y))
-    half = t.ppf(0.975, 3) * expected.stderr
-    assert found == pytest.approx((expected.slope, expected.slope - half, expected.slope + half))
-    assert slope([*x, 7.0], [*y, np.nan]) == found
-    table = {
-        "25 %": y,
-        "10 %": [26, 64, 156, 384, 943],
-        "5 %": [42, 112, 295, 778, 2057],
-        "2 %": [73, 206, 582, 1644, 4644],
-    }
-    assert [round(slope(x, counts).value, 2) for counts in table.values()] == [0.65, 0.78, 0.84, 0.90]
-    with pytest.raises(Undecided, match="only 2 sizes were reached"):
-        slope([1, 2, 3], [1, 2, np.nan])
-
-
 def counted(method: str, exponent: float, budget: float = 4e8) -> dict[float, np.ndarray]:
     table = vocabulary.counts(method, SIZES, exponent, budget)[1]["counts"].to_pylist()
     return {e: np.array([r["updates"] for r in table if r["fraction"] == e]) for e in (0.25, 0.1, 0.05, 0.02)}
@@ -110,15 +90,15 @@ def test_what_the_budget_does_not_allow_is_not_tried_and_is_extrapolated() -> No
 
 def test_published_counts_with_a_reference() -> None:
     for d, sign, steepest, gd in ((100, 5, 4, 43), (1_000, 6, 4, 295), (10_000, 6, 5, 2_057)):
-        facts = logistic.counts(d, "rarest", 2_500, 1e8)
-        assert (facts["Sign"], facts["Sign 1/L"], facts["GD 1/L"]) == (sign, steepest, gd)
-        assert facts["NormGD"] == pytest.approx({100: 9, 1_000: 35, 10_000: 149}[d], rel=0.15)
-        assert facts["R_linf"] == pytest.approx(np.log(d))
+        numbers = logistic.counts(d, "rarest", 2_500, 1e8)
+        assert (numbers["Sign"], numbers["Sign 1/L"], numbers["GD 1/L"]) == (sign, steepest, gd)
+        assert numbers["NormGD"] == pytest.approx({100: 9, 1_000: 35, 10_000: 149}[d], rel=0.15)
+        assert numbers["R_linf"] == pytest.approx(np.log(d))
         ratio = {100: 0.9458, 1_000: 0.9903, 10_000: 0.9985}[d]
-        assert round(facts["R_l2"] / np.sqrt(2 * d), 4) == ratio
+        assert round(numbers["R_l2"] / np.sqrt(2 * d), 4) == ratio
     for d, sign, steepest, R_2 in ((100, 18, 17, 37.5), (1_000, 30, 28, 189.5), (10_000, 45, 41, 827.1)):
-        facts = logistic.counts(d, "most frequent", 1_000, 4e7)
-        assert (facts["Sign"], facts["Sign 1/L"], round(facts["R_l2"], 1)) == (sign, steepest, R_2)
-        assert (facts["GD 1/L"], facts["GD 1/L allowed"]) == ((904, 1_000) if d == 100 else (None, 1_000))
+        numbers = logistic.counts(d, "most frequent", 1_000, 4e7)
+        assert (numbers["Sign"], numbers["Sign 1/L"], round(numbers["R_l2"], 1)) == (sign, steepest, R_2)
+        assert (numbers["GD 1/L"], numbers["GD 1/L allowed"]) == ((904, 1_000) if d == 100 else (None, 1_000))
         if d < 10_000:
-            assert facts["NormGD"] == pytest.approx({100: 80, 1_000: 611}[d], rel=0.15)
+            assert numbers["NormGD"] == pytest.approx({100: 80, 1_000: 611}[d], rel=0.15)

@@ -11,6 +11,7 @@ from scipy.special import rel_entr, softmax
 from steepest.claims.figures import style
 from steepest.claims.paper import Figure, Results
 from steepest.claims.verdict import judge
+from steepest.runs.results import Undecided
 from steepest.runs.store import Store
 from steepest.runs.stream import stream
 from steepest_papers.yadav2025signdescent import PAPER, deciles, identities, trajectories, vocabulary
@@ -48,8 +49,9 @@ def test_nothing_is_judged_on_an_empty_store(figure: Figure, tmp_path: Path) -> 
 @pytest.mark.parametrize("figure", PAPER.figures, ids=lambda figure: figure.id)
 def test_drawings_name_the_run_of_every_point(figure: Figure, store: Store) -> None:
     with style():
-        drawings = figure.draw(results(figure, store))
-        for drawing in drawings.values():
+        drawings = [draw(results(figure, store)) for draw in figure.draw.values()]
+        for drawing in drawings:
+            assert drawing is not None
             drawing.canvas.draw_without_rendering()
             runs = set(drawing.data["run"].to_pylist())
             assert runs
@@ -123,6 +125,10 @@ def test_a_rate_at_the_edge_of_its_grid_decides_nothing(store: Store, monkeypatc
     monkeypatch.setattr(vocabulary, "contenders", lambda _: narrow)
     rows = vocabulary.counts("Sign", (100,), 1.0, 1e5)[1]["counts"].to_pylist()
     assert [row["edge"] for row in rows if row["fraction"] == 0.05] == [True]
+    edge = {"classes": np.array([100]), "updates": np.array([3.0]), "edge": np.array([True])}
+    monkeypatch.setattr(vocabulary, "counted", lambda *_: edge)
+    with pytest.raises(Undecided, match="Sign: the best learning rate is at the edge"):
+        vocabulary.needed(found, "Sign", 0.05)
 
 
 def test_identities_would_show_an_error() -> None:

@@ -1,4 +1,4 @@
-"""How the methods of this paper are drawn: the family's colour; dashed where theory gives the step."""
+"""The methods that are compared, and how they are drawn: the family's colour, dashed where theory gives the step."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ NAMES: Mapping[str, str] = {
     "GD": "GD, tuned",
     "GD 1/L": "GD, $1/L_2$",
 }
-NORM_COLOURS = {"linf": COLOURS["Sign"], "l2": COLOURS["NormGD"], "l1": COLOURS["AdaGrad"]}
-NORM_NAMES = {"linf": r"$\ell_\infty$", "l2": r"$\ell_2$", "l1": r"$\ell_1$"}
 
 
 def method_style(name: str) -> dict[str, Any]:
