@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -175,6 +177,19 @@ def test_a_figure_is_drawn_when_complete_and_again_only_when_something_changed(t
     lab.draw(ONE)
     assert len(drawn) == 5
     assert paths["squares"].exists()
+
+
+def test_a_drawing_depends_on_every_file_of_its_paper_imported_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = ModuleType("tails")
+    package.__file__ = str(tmp_path / "__init__.py")
+    monkeypatch.setitem(sys.modules, "tails", package)
+    monkeypatch.setattr(plans, "__module__", "tails.fig1")
+    results = opened(tmp_path).results(ONE)
+    first = module._digest(results, ONE)
+    (tmp_path / "fig2.py").write_text("RATE = 1")
+    assert module._digest(results, ONE) != first
 
 
 def test_the_drawing_says_which_scale_it_shows_and_which_the_paper_has(tmp_path: Path, monkeypatch: Any) -> None:

@@ -16,14 +16,15 @@ from pydantic import Field
 from steepest.claims.drawings import drawing, with_run
 from steepest.claims.figures import canvas, group_colours
 from steepest.claims.measures import at_step
-from steepest.claims.paper import Drawing, Results, Settings
+from steepest.claims.paper import Drawing, Results
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.measure.curvature import log_correlation
 from steepest.problems import SoftmaxRegression
 from steepest.runs.method import Method
 from steepest.runs.spec import Spec
 from steepest.runs.store import Run
-from steepest.runs.sweep import Calculations, Plan, Seeds, learning_rate
+from steepest.runs.sweep import Calculations, Plan, learning_rate
+from steepest_papers.kunstner2024heavytailed.linear import LinearSizes
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M, GD, PAPER_DIMENSION
 from steepest_papers.kunstner2024heavytailed.probes import CurvatureByClass, HessianBlocks, ProbabilityByGroup
 
@@ -36,16 +37,10 @@ BLOCK_TIMES = (0, 10, 50, 100)
 RULE = "Updates 0 … 100 as in the paper; learning rates are the paper's times 24 576/d, rounded to half a decade."
 
 
-class PathSizes(Settings):
-    """Sizes of the paths.
-
-    Args:
-        m: levels of the data.
-        seeds: they draw inputs and initial weights.
-    """
+class PathSizes(LinearSizes):
+    """Sizes of the linear experiment, and the rates of the two paths that follow from them."""
 
     m: Annotated[int, Field(ge=3, le=20)]
-    seeds: Seeds = (0, 1, 2)
 
     def summary(self) -> str:
         """Return m, c, the two learning rates and the seeds."""
@@ -69,11 +64,8 @@ def path_plans(sizes: PathSizes) -> dict[str, Plan]:
 
 def _path(sizes: PathSizes, method: Method, rate: float) -> Calculations:
     problem, lr = SoftmaxRegression(data=HeavyTailedLabels(m=sizes.m)), learning_rate(exponent(rate, sizes.m))
-    probes = (
-        CurvatureByClass(at=TIMES),
-        ProbabilityByGroup(at=TIMES, groups=sizes.m),
-        HessianBlocks(at=BLOCK_TIMES),
-    )
+    bands = ProbabilityByGroup(at=TIMES, groups=sizes.m)
+    probes = (CurvatureByClass(at=TIMES), bands, HessianBlocks(at=BLOCK_TIMES))
     specs = [
         Spec(problem=problem, method=method, lr=lr, steps=max(TIMES), seed=seed, groups=sizes.m, probes=probes)
         for seed in sizes.seeds

@@ -31,12 +31,7 @@ NAMES: Mapping[Weighting, str] = {
     "inverse": "1/π",
     "logit-adjusted": "logit-adjusted",
 }
-COLOURS: Mapping[Weighting, str] = {
-    "none": "#000000",
-    "inverse-sqrt": "#228833",
-    "inverse": "#66a3d9",
-    "logit-adjusted": "#aa4499",
-}
+COLOURS = dict(zip(NAMES, ("#000000", "#228833", "#66a3d9", "#aa4499"), strict=True))
 
 
 def plan_name(prefix: str, weighting: Weighting) -> str:

@@ -67,13 +67,10 @@ class TableSizes(Settings):
                 raise unknown(f"field of {type(self).__name__}", name, known)
         return type(self)(**(dict(self) | fields))
 
-    def changes(self) -> dict[str, Any]:
-        """Return the changes of the figures' settings."""
-        return dict(self.model_extra or {})
-
     def summary(self) -> str:
         """Return the scale and the changes."""
-        return ", ".join([f"every experiment at {self.scale} scale", *(f"{k}={v}" for k, v in self.changes().items())])
+        changes = (f"{name}={value}" for name, value in (self.model_extra or {}).items())
+        return ", ".join([f"every experiment at {self.scale} scale", *changes])
 
 
 class Experiment(NamedTuple):
@@ -142,9 +139,9 @@ def table_one(figures: Iterable[Figure], sizes: TableSizes) -> list[dict[str, An
     """Return one row for each different experiment of each figure; `run` names its first run."""
     rows: dict[tuple[str, Experiment], list[Spec]] = {}
     for figure in (figure for figure in figures if sizes.scale in figure.scales):
-        known = figure.settings(sizes.scale).changeable()
-        changes = {name: value for name, value in sizes.changes().items() if name in known}
-        plans = figure.plans(figure.settings(sizes.scale, changes)).values()
+        declared = figure.settings(sizes.scale)
+        changes = {k: v for k, v in (sizes.model_extra or {}).items() if k in declared.changeable()}
+        plans = figure.plans(declared.changed(**changes)).values()
         for spec in (spec for plan in plans for spec in _specs(plan)):
             rows.setdefault((figure.id, experiment(spec.problem)), []).append(spec)
     return [_row(figure, found, specs) for (figure, found), specs in rows.items()]

@@ -155,7 +155,7 @@ APPENDIX_H = placed(
 )
 
 ERRATA = placed(
-    "Appendix H",
+    "",
     Claim(
         "erratum-gradient-sign",
         fact("initial", "cosine_with_print").at_most(-0.999, fails=0.0),
@@ -200,11 +200,12 @@ ERRATA = placed(
         fact("prefixes", "printed_growth", "least c π_k = {printed_least_large:.2f} at c = 10⁶").at_most(
             1.1, fails=1.5
         ),
+        "Appendix H",
     ).says(
         "Printed in the sum: the c/log c most frequent classes. c/log²c is needed, as c π_k stays bounded at c/log c: "
         "growth of the least c π_k from c = 10³ to 10⁶"
     ),
-    Claim("erratum-prefix-bound", fact("prefixes", "largest_over_log").at_most(1.0, fails=1.01)).says(
+    Claim("erratum-prefix-bound", fact("prefixes", "largest_over_log").at_most(1.0, fails=1.01), "Appendix H").says(
         "Printed: c π_k ≥ log c on the prefix. At its end it stays just below: largest c π_k / log c for c up to 10³⁰⁰"
     ),
     Claim(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,8 +11,10 @@ import numpy as np
 import pytest
 import torch
 
+from steepest.claims.claim import Measure, Measured
+from steepest.claims.drawings import curve_table, ends_by_case, steps
+from steepest.claims.measures import difference, largest, order, smallest
 from steepest.claims.paper import Figure, Results
-from steepest.claims.verdict import Measured
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.runs import stream as runner
 from steepest.runs.results import Undecided
@@ -26,10 +27,7 @@ from steepest_papers.kunstner2024heavytailed import (
     appendix_l2,
     appendix_rates,
     appendix_reweighting,
-    drawings,
     fig4_linear,
-    measures,
-    step_sizes,
 )
 from steepest_papers.kunstner2024heavytailed.linear import (
     LinearSizes,
@@ -138,24 +136,24 @@ def test_step_sizes_are_shown_at_m_7() -> None:
             assert spec.problem.data == HeavyTailedLabels(m=7)  # type: ignore[attr-defined]
 
 
-def fixed(*values: float, name: str) -> Callable[[Any], Measured]:
-    return lambda _: Measured(values, [name], evidence=f"of {name}")
+def fixed(*values: float, name: str) -> Measure:
+    return Measure("x", lambda _: Measured(values, [name], evidence=f"of {name}"))
 
 
 def test_differences_and_extremes_are_taken_seed_by_seed() -> None:
     a, b = fixed(1.0, 5.0, name="a"), fixed(4.0, 2.0, name="b")
     results: Any = None
-    assert measures.difference(a, b)(results) == Measured([-3.0, 3.0], ["a", "b"], evidence="3 (of a) against 3 (of b)")
-    assert measures.difference(a, b, absolute=True)(results).values == [3.0, 3.0]
-    assert measures.smallest(a, b)(results) == Measured([1.0, 2.0], ["a", "b"], evidence="means: 3.00 3.00")
-    assert measures.largest(a, b)(results).values == [4.0, 5.0]
+    assert difference(a, b)(results) == Measured([-3.0, 3.0], ["a", "b"], evidence="3 (of a) against 3 (of b)")
+    assert difference(a, b).absolute()(results).values == [3.0, 3.0]
+    assert smallest(a, b)(results) == Measured([1.0, 2.0], ["a", "b"], evidence="means: 3.00 3.00")
+    assert largest(a, b)(results).values == [4.0, 5.0]
 
 
 def test_groups_that_end_alike_have_no_order() -> None:
     best = SimpleNamespace(exponent=3.0, runs=(), curves=lambda _: np.array([[[4.0, 4.0], [0.0, 0.0]]]))
     results: Any = SimpleNamespace(sweep=lambda _: SimpleNamespace(best=lambda _: best))
     with pytest.raises(Undecided, match="GD-m at 10\\^3: all groups end at the same loss"):
-        measures.order("p", "GD-m")(results)
+        order("p", "GD-m")(results)
 
 
 class Invented:
@@ -185,9 +183,9 @@ def line(*rare: float) -> list[list[float]]:
 
 def test_progress_of_a_run_at_an_earlier_update() -> None:
     run: Any = Invented("a", line(4, 3, 1))
-    assert [step_sizes.progress_at(run, t) for t in (0, 1, 2, 3)] == [0.0, 0.25, 0.75, -np.inf]
+    assert [appendix_rates.progress_at(run, t) for t in (0, 1, 2, 3)] == [0.0, 0.25, 0.75, -np.inf]
     blown: Any = Invented("b", line(4, np.inf))
-    assert step_sizes.progress_at(blown, 1) == -np.inf
+    assert appendix_rates.progress_at(blown, 1) == -np.inf
 
 
 def test_the_best_rate_for_the_rarest_level_is_chosen_for_each_seed() -> None:
@@ -195,39 +193,39 @@ def test_the_best_rate_for_the_rarest_level_is_chosen_for_each_seed() -> None:
         -1.0: [Invented("a0", line(4, 3, 2)), Invented("a1", line(4, 4, 4))],
         0.0: [Invented("b0", line(4, 2)), Invented("b1", line(4, 2, 1))],
     }
-    at_end = step_sizes.rescue("p", "GD-m")(swept(runs, steps=2))
+    at_end = appendix_rates.rescue("p", "GD-m")(swept(runs, steps=2))
     assert at_end.values == [0.5, 0.75]
     assert at_end.runs == ["a0", "a1", "b0", "b1"]
-    assert step_sizes.rescue("p", "GD-m", shorter=2)(swept(runs, steps=2)).values == [0.5, 0.5]
+    assert appendix_rates.rescue("p", "GD-m", shorter=2)(swept(runs, steps=2)).values == [0.5, 0.5]
 
 
 def test_ten_times_the_rate_for_a_tenth_of_the_updates() -> None:
     slow = [Invented("a0", line(4, *[3.9] * 9, 3)), Invented("a1", line(4, *[3.9] * 9, 2))]
     fast = [Invented("b0", line(4, 3.2, *[1] * 9)), Invented("b1", line(4, 2, *[1] * 9))]
     wild = [Invented("c", line(4, 9, *[0] * 9))] * 2
-    found = step_sizes.equal_product("p", "GD-m")(swept({-2.0: slow, -1.0: fast, 0.0: wild}, steps=10))
+    found = appendix_rates.equal_product("p", "GD-m")(swept({-2.0: slow, -1.0: fast, 0.0: wild}, steps=10))
     assert found.values == pytest.approx([0.2 / 4, 0.0])
     assert found.runs == ["a0", "a1", "b0", "b1"]
     with pytest.raises(Undecided, match="no two stable rates"):
-        step_sizes.equal_product("p", "GD-m")(swept({-2.0: slow, 0.0: wild}, steps=10))
+        appendix_rates.equal_product("p", "GD-m")(swept({-2.0: slow, 0.0: wild}, steps=10))
 
 
 def test_rises_and_the_highest_loss() -> None:
     run: Any = Invented("a", [[2, 2], [3, 3], [1, 1], [5, 5], [4, 4]])
-    assert step_sizes.highest(run) == 2.5
-    assert step_sizes.rises(run) == 0.5
-    assert step_sizes.steepest_rise(run) == 2.0
-    assert step_sizes.told(run) == "loss 2 to 4, highest 5, largest rise 4"
+    assert appendix_rates.highest(run) == 2.5
+    assert appendix_rates.rises(run) == 0.5
+    assert appendix_rates.steepest_rise(run) == 2.0
+    assert appendix_rates.course([run]) == "loss 2 to 4, highest 5, largest rise 4"
     blown: Any = Invented("b", [[2, 2], [np.nan, np.nan]])
-    assert (step_sizes.rises(blown), step_sizes.steepest_rise(blown)) == (1.0, np.inf)
+    assert (appendix_rates.rises(blown), appendix_rates.steepest_rise(blown)) == (1.0, np.inf)
 
 
 def test_drawings_put_rows_where_they_were_recorded(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     sweep = linear_sweep(LinearSizes(m=3, seeds=(0, 1)), (GD, ADAM)).changed(every=4, steps=9, refine=None, extend=0)
     found = runner.run(sweep, store=store, jobs=1)
-    assert drawings.steps(found.best("GD-m", decisive=False)).tolist() == [0, 4, 8, 9]
-    table = drawings.curve_table(found, found.labels).to_pylist()
+    assert steps(found.best("GD-m", decisive=False)).tolist() == [0, 4, 8, 9]
+    table = curve_table(found, found.labels).to_pylist()
     assert {row["step"] for row in table} == {0, 4, 8, 9}
     last = [row for row in table if (row["method"], row["step"], row["group"]) == ("Adam-m", 9, 3)]
     ends = found.best("Adam-m", decisive=False).curves("group")[:, -1, 2]
@@ -241,7 +239,7 @@ def test_where_cases_end(tmp_path: Path) -> None:
     for plan in both.values():
         runner.run(plan, store=store, jobs=1)
     results = Results(both, None, store)
-    drawing = drawings.ends_by_case(results, {"A": "a", "B": "b"}, ("GD-m",), axis="case")
+    drawing = ends_by_case({"A": "a", "B": "b"}, ("GD-m",), axis="case")(results)
     for row in drawing.data.to_pylist():
         run = store.get(row["run"])
         assert run is not None

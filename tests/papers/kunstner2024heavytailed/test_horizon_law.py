@@ -18,6 +18,7 @@ from steepest.runs.store import Store
 from steepest.runs.stream import stream
 from steepest.runs.sweep import Sweep
 from steepest_papers.kunstner2024heavytailed import horizon_law as law
+from steepest_papers.kunstner2024heavytailed.last_layer import LastLayerSizes
 from steepest_papers.kunstner2024heavytailed.optimizers import GD, SIGN
 from steepest_papers.kunstner2024heavytailed.theory_flows import gradient_flow_loss, sign_flow_loss
 
@@ -48,15 +49,15 @@ def test_the_slope_is_one_under_gradient_flow_and_zero_under_sign_flow() -> None
     times, pi = np.arange(8_000), COUNTS / COUNTS.sum()
     gradient = law.half_times(by_group(gradient_flow_loss(np.outer(4.0 * times, pi), 500)))
     sign = law.half_times(by_group(np.repeat(sign_flow_loss(0.01 * times, 500)[:, None], 500, axis=1)))
-    assert law.slope(law.rarity(COUNTS), gradient) == pytest.approx(1.0, abs=0.03)
-    assert law.slope(law.rarity(COUNTS), sign) == pytest.approx(0.0, abs=1e-9)
+    assert law.slope_of_groups(law.rarity(COUNTS), gradient) == pytest.approx(1.0, abs=0.03)
+    assert law.slope_of_groups(law.rarity(COUNTS), sign) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_groups_that_never_get_there_are_left_out() -> None:
     x = np.array([1.0, 2, 4, 8, 16, 32, np.nan])
-    assert law.slope(x, np.array([1.0, 4, 16, 64, 256, np.nan, np.nan])) == pytest.approx(2.0)
+    assert law.slope_of_groups(x, np.array([1.0, 4, 16, 64, 256, np.nan, np.nan])) == pytest.approx(2.0)
     with pytest.raises(Undecided, match="only 4 groups came down to half of their loss; a slope needs 5"):
-        law.slope(x, np.array([1.0, 4, 16, 64, np.nan, np.nan, np.nan]))
+        law.slope_of_groups(x, np.array([1.0, 4, 16, 64, np.nan, np.nan, np.nan]))
 
 
 def test_the_measure_is_the_distance_from_the_law(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +86,7 @@ def test_sizes_follow_the_rules() -> None:
     assert all(claim.kind == "ours" for claim in FIGURE.claims)
     for scale in FIGURE.scales:
         settings = FIGURE.settings(scale)
-        assert isinstance(settings, law.HorizonSizes)
+        assert isinstance(settings, LastLayerSizes)
         assert len(settings.seeds) >= MIN_SEEDS
 
 
@@ -106,7 +107,8 @@ def test_the_figure_from_runs_to_verdicts_and_a_drawing(tmp_path: Path, monkeypa
     found = FIGURE.results(settings, store)
     assert {judge(claim, found).verdict for claim in FIGURE.claims} <= {"supported", "contradicted", "undecided"}
     with style():
-        (drawing,) = FIGURE.draw(found).values()
+        drawing = FIGURE.draw["horizon"](found)
+        assert drawing is not None
     rows = drawing.data.to_pylist()
     assert {row["run"] for row in rows} <= {run.id for run in store.all()}
     assert {row["method"] for row in rows} == {"GD-m", "Sign-m"}

@@ -114,10 +114,6 @@ def test_the_paths_of_figure_7_measure_where_the_paper_does(figure: str) -> None
                 assert {0, 1, 5, 10, 50, 100} <= set(spec.probes[0].at)
 
 
-def test_the_horizon_of_the_last_layer_is_proportional_to_the_classes() -> None:
-    assert [horizon(c) for c in (9_900, 4_950, 990, 3)] == [1000, 500, 100, 1]
-
-
 def corpus(folder: Path) -> Path:
     """Write a text whose words follow Zipf's law."""
     draw = random.Random(0)

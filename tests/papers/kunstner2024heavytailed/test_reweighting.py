@@ -110,8 +110,8 @@ def test_the_claims_and_the_drawing_fit_the_plans(tmp_path: Path) -> None:
     results = Results(plans, None, store)
     claims = reweighting.claims("x", "somewhere", "GD+m")
     assert [claim.id for claim in claims] == ["x-root", "x-inverse", "x-safer", "x-adjusted"]
-    assert [claim.kind for claim in claims] == ["paper", "paper", "paper", "ours"]
-    drawing = reweighting.draw(results, "x", "GD+m")
+    assert [claim.kind for claim in claims] == [None, None, None, "ours"]  # None: that of the figure
+    drawing = reweighting.draw("x", "GD+m")(results)
     assert {row["method"] for row in drawing.data.to_pylist()} == set(reweighting.NAMES.values())
     for line in drawing.canvas.axes[0].lines:
         weighting = next(w for w, name in reweighting.NAMES.items() if name == line.get_label())

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from steepest.claims.paper import Figure
 from steepest.data.corpus import WikipediaLeads
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.data.tokens import BPE
+from steepest.errors import UsageError
 from steepest.problems import Problem, SoftmaxRegression, WeightedQuadratic
 from steepest.problems.language_model import LanguageModel, Transformer
 from steepest_papers.kunstner2024heavytailed import (
@@ -26,7 +30,6 @@ from steepest_papers.kunstner2024heavytailed.table1 import (
     experiment,
     phrase,
     table_one,
-    with_table,
 )
 
 
@@ -92,22 +95,40 @@ def test_phrases_leave_out_defaults_and_parts() -> None:
     assert phrase(WeightedQuadratic(num_coordinates=4)) == "Weighted Quadratic, num coordinates 4"
 
 
-def test_changes_reach_the_table_as_they_reach_the_figures() -> None:
-    *figures, found = with_table(fig4_linear.FIGURE, fig6_quadratic.FIGURE)
-    assert [figure.id for figure in figures] == ["fig4", "fig6"]
-    sizes: Any = found.settings("laptop", {"m": 5, "seeds": [3, 4, 5]})
-    linear, quadratic = table_one(figures, sizes)
+@pytest.fixture
+def two_figures(monkeypatch: pytest.MonkeyPatch) -> Figure:
+    """Return the table of a paper with two other figures."""
+    monkeypatch.setattr(table1, "others", lambda: [fig4_linear.FIGURE, fig6_quadratic.FIGURE])
+    return table1.FIGURE
+
+
+def test_changes_reach_the_table_as_they_reach_the_figures(two_figures: Figure) -> None:
+    sizes = two_figures.settings("laptop", {"m": 5, "seeds": [3, 4, 5]})
+    assert isinstance(sizes, TableSizes)
+    linear, quadratic = table_one(table1.others(), sizes)
     assert (linear["classes"], linear["samples"], quadratic["classes"]) == (31, 160, 100)
     (plan,) = fig4_linear.FIGURE.plans(fig4_linear.FIGURE.settings("laptop", {"m": 5, "seeds": [3, 4, 5]})).values()
     assert linear["run"] == plan.progress(lambda _: None).explored[0].id
     assert sizes.summary() == "every experiment at laptop scale, m=5, seeds=(3, 4, 5)"
-    assert found.settings("laptop").summary() == "every experiment at laptop scale"
+    assert two_figures.settings("laptop").summary() == "every experiment at laptop scale"
+    with pytest.raises(UsageError, match="unknown field of TableSizes 'stepps'; did you mean steps"):
+        two_figures.settings("laptop", {"stepps": 5})
 
 
-def test_every_cell_is_in_the_drawing() -> None:
-    *_, found = with_table(fig4_linear.FIGURE, fig6_quadratic.FIGURE)
-    results: Any = SimpleNamespace(settings=found.settings("laptop"))
-    drawing = found.draw(results)["table1"]
+def test_the_figures_are_imported_when_the_table_is_drawn_or_changed() -> None:
+    program = """
+import sys
+from steepest.claims.lab import Lab
+lab = Lab.open("kunstner2024heavytailed/table1", scale="smoke", store=sys.argv[1], read_only=True)
+print("steepest_papers.kunstner2024heavytailed.fig4_linear" in sys.modules)"""
+    done = subprocess.run([sys.executable, "-c", program, "no-store"], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_every_cell_is_in_the_drawing(two_figures: Figure) -> None:
+    results: Any = SimpleNamespace(settings=two_figures.settings("laptop"))
+    drawing = two_figures.draw["table1"](results)
+    assert drawing is not None
     words = " ".join(text.get_text() for text in drawing.canvas.axes[0].texts).split()
     rows = drawing.data.to_pylist()
     assert [row["figure"] for row in rows] == ["fig4", "fig6"]

@@ -10,7 +10,8 @@ from steepest.runs.execute import execute
 from steepest.runs.results import NotRun
 from steepest.runs.store import Store
 from steepest.runs.sweep import Calculations
-from steepest_papers.kunstner2024heavytailed import theory_calculations as calculate
+from steepest_papers.kunstner2024heavytailed import theory_flows as flows
+from steepest_papers.kunstner2024heavytailed import theory_moments as moments
 from steepest_papers.kunstner2024heavytailed.theory import FIGURE, SEEDS
 
 
@@ -39,12 +40,13 @@ def test_claims_are_not_run_on_an_empty_store(tmp_path: object) -> None:
     for claim in FIGURE.claims:
         assert judge(claim, empty).verdict == "not run"
     with pytest.raises(NotRun):
-        FIGURE.draw(empty)
+        FIGURE.draw["theory"](empty)
 
 
 def test_drawing_names_the_run_of_every_point(results: Results) -> None:
     with style():
-        drawing = FIGURE.draw(results)["theory"]
+        drawing = FIGURE.draw["theory"](results)
+        assert drawing is not None
         drawing.canvas.draw_without_rendering()
     runs = set(drawing.data["run"].to_pylist())
     known = {run.id for name in ("gradient flow", "sign flow", "times") for run in results.calculations(name)}
@@ -53,7 +55,7 @@ def test_drawing_names_the_run_of_every_point(results: Results) -> None:
 
 
 def test_curves_of_the_gradient_flow_start_at_log_c_and_collapse_at_the_stored_points() -> None:
-    numbers, tables = calculate.gradient_flow(5)
+    numbers, tables = flows.gradient_flow(5)
     curves, collapse = tables["curves"].to_pydict(), tables["collapse"].to_pydict()
     start = [loss for loss, t in zip(curves["loss"], curves["time"], strict=True) if t == 0]
     np.testing.assert_allclose(start, np.log(5))
@@ -63,21 +65,21 @@ def test_curves_of_the_gradient_flow_start_at_log_c_and_collapse_at_the_stored_p
 
 
 def test_stored_time_to_half_of_the_loss_reproduces_the_loss() -> None:
-    table = calculate.times_to_fractions(100)[1]["times"].to_pylist()
+    table = flows.times_to_fractions(100)[1]["times"].to_pylist()
     row = next(row for row in table if row["classes"] == 100 and row["fraction"] == 0.5)
     assert row["gradient"] == pytest.approx(82.650506)
     assert row["rarest"] == pytest.approx(100 * sum(1 / k for k in range(1, 101)))
 
 
 def test_published_errata_numbers() -> None:
-    assert calculate.printed_sign_rate(5, 3.0)["simulated"] == pytest.approx(0.009866, abs=5e-7)
-    assert calculate.printed_sign_rate(5, 3.0)["printed"] == pytest.approx(1.2e-6, abs=5e-8)
-    assert calculate.class_count(11) == {"built": 2047, "printed": 4095, "surplus": 2048}
-    assert calculate.stable_step(10)["step_times_weight"] == pytest.approx(2)
+    assert flows.printed_sign_rate(5, 3.0)["simulated"] == pytest.approx(0.009866, abs=5e-7)
+    assert flows.printed_sign_rate(5, 3.0)["printed"] == pytest.approx(1.2e-6, abs=5e-8)
+    assert moments.class_count(11) == {"built": 2047, "printed": 4095, "surplus": 2048}
+    assert moments.stable_step(10)["step_times_weight"] == pytest.approx(2)
 
 
 def test_counterexamples_by_hand() -> None:
-    numbers = calculate.counterexamples(1000, 0.5)
+    numbers = moments.counterexamples(1000, 0.5)
     assert numbers["all_conditions"] == pytest.approx(1 / 999, rel=1e-2)  # q(1−π)/((1−p)π), q = (1−p)/(c−1)
     assert numbers["zero_class_mean"] == pytest.approx(1)
     assert numbers["unbounded_input"] == pytest.approx(4 / 3, rel=1e-2)  # |1 against −¼| over 1 − ¼

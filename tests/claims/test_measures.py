@@ -1,4 +1,4 @@
-"""Measures of the figures against hand values on invented curves."""
+"""Standard measures against hand values on invented curves."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
+from steepest.claims import measures
 from steepest.runs.results import Best, Undecided
-from steepest_papers.kunstner2024heavytailed import measures
 
 # Loss by group, shape (seeds, steps + 1, G), from 4 at the start; group 2 of 3 is empty.
 GROUPS = {
@@ -79,14 +79,16 @@ def test_the_gap_is_in_units_of_the_initial_loss() -> None:
     assert found.evidence == "GD-m 2.5, Sign-m 0.833"
     reverse = measures.gap("plan", "Sign-m", "GD-m")(RESULTS).values
     assert reverse == [-value for value in found.values]
-    assert measures.gap("plan", "Sign-m", "GD-m", absolute=True)(RESULTS).values == found.values
+    assert measures.gap("plan", "Sign-m", "GD-m").absolute()(RESULTS).values == found.values
 
 
-def test_momentum_in_units_of_what_the_sign_changes() -> None:
-    found = measures.momentum_against_direction("plan", ("GD", "Sign"))(RESULTS)
-    assert found.values == pytest.approx([0.2 / 2, 1.0 / 1, 0.0 / 2])
-    assert found.runs == ids("GD-m", "GD+m", "Sign-m", "Sign+m")
-    assert found.evidence == "Γ by momentum: GD 0.03, Sign 0.09; by sign: 0.42"
+def test_a_measure_over_seeds_takes_one_number_from_each_run() -> None:
+    runs = [SimpleNamespace(id=f"run {i}", facts={"x": i / 2}) for i in range(3)]
+    results: Any = SimpleNamespace(calculations=lambda plan: runs if plan == "adam" else [])
+    found = measures.over_seeds("adam", lambda run: run.facts["x"], lambda runs: f"first is {runs[0].id}")(results)
+    assert found.values == [0.0, 0.5, 1.0]
+    assert found.runs == ["run 0", "run 1", "run 2"]
+    assert found.evidence == "first is run 0"
 
 
 def test_a_rate_at_the_edge_of_its_grid_decides_nothing() -> None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
-from steepest_papers.kunstner2024heavytailed.paths import PathSizes, at, exponent, over_seeds, path_plans
 
+from steepest.claims.measures import at_step
 from steepest.errors import UsageError
 from steepest.runs.execute import execute
+from steepest.runs.results import Undecided
 from steepest.runs.spec import Spec
 from steepest.runs.store import Store
 from steepest.runs.sweep import Calculations
+from steepest_papers.kunstner2024heavytailed.curvature_paths import PathSizes, exponent, path_plans
 from steepest_papers.kunstner2024heavytailed.optimizers import ADAM_M, GD
 from steepest_papers.kunstner2024heavytailed.probes import CurvatureByClass, HessianBlocks, ProbabilityByGroup
 
@@ -46,26 +46,16 @@ def test_runs_keep_curvature_probabilities_and_blocks_at_their_steps(tmp_path: P
     assert isinstance(spec, Spec)
     assert [type(probe) for probe in spec.probes] == [CurvatureByClass, ProbabilityByGroup, HessianBlocks]
     run = Store(tmp_path).put(spec, execute(spec), 0.0)
-    rows = at(run, "curvaturebyclass", 50)
+    rows = at_step(run, "curvaturebyclass", 50)
     np.testing.assert_array_equal(rows["step"], [50] * 7)
     np.testing.assert_array_equal(rows["count"], [8, 4, 4, 2, 2, 2, 2])
     np.testing.assert_array_equal(rows["class"], range(7))
-    later = at(run, "curvaturebyclass", 100)
+    later = at_step(run, "curvaturebyclass", 100)
     assert not np.array_equal(rows["gradient_norm"], later["gradient_norm"])
-    np.testing.assert_array_equal(at(run, "probabilitybygroup", 20)["group"], range(3))
-    assert len(at(run, "hessianblocks", 100)["trace"]) == 49
-    assert all(len(values) == 0 for values in at(run, "curvaturebyclass", 3).values())
-
-
-def test_a_measure_over_seeds_takes_one_number_from_each_run() -> None:
-    runs = [SimpleNamespace(id=f"run {i}", facts={"x": i / 2}) for i in range(3)]
-    results: Any = SimpleNamespace(calculations=lambda path: runs if path == "adam" else [])
-    found = over_seeds("adam", lambda run: run.facts["x"], lambda run: f"first is {run.id}")(results)
-    assert (found.values, found.runs, found.evidence) == (
-        [0.0, 0.5, 1.0],
-        ["run 0", "run 1", "run 2"],
-        "first is run 0",
-    )
+    np.testing.assert_array_equal(at_step(run, "probabilitybygroup", 20)["group"], range(3))
+    assert len(at_step(run, "hessianblocks", 100)["trace"]) == 49
+    with pytest.raises(Undecided, match="diverged before update 3"):
+        at_step(run, "curvaturebyclass", 3)
 
 
 def test_sizes_are_checked() -> None:
