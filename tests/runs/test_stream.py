@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from steepest.runs.method import Method
 from steepest.runs.results import SweepResults
 from steepest.runs.spec import Calculation
 from steepest.runs.store import Store
-from steepest.runs.stream import Step, available_cores, cpu_seconds_left, lookup, run, stream
-from steepest.runs.sweep import Calculations, Progress, Sweep, decades
+from steepest.runs.stream import Agenda, Step, available_cores, lookup, run, stream
+from steepest.runs.sweep import Calculations, Known, Part, Progress, Sweep, decades
 
 PROBLEM = SoftmaxRegression(data=HeavyTailedLabels(m=3))
 SWEEP = Sweep(
@@ -46,6 +47,20 @@ def refuse(x: float) -> dict[str, float]:
 
 def calculations(*values: float) -> Calculations:
     return Calculations(tuple(Calculation(half, {"x": x}) for x in values))
+
+
+@dataclass
+class Told:
+    """A plan that stands still."""
+
+    told: Progress
+
+    def parts(self) -> list[Part]:
+        return [lambda _: self.told]
+
+
+def outlook(*plans: Any, known: Known = lambda _: None) -> Step:
+    return Agenda(plans, known).step()
 
 
 def curves(store: Store) -> dict[str, bytes]:
@@ -193,13 +208,13 @@ def test_what_others_store_meanwhile_is_not_trained_again(store: Store, monkeypa
 def test_the_cost_of_plans_counts_shared_runs_once() -> None:
     first, second = calculations(1.0, 2.0), calculations(2.0, 3.0)
     each = seconds(first.calculations[0].work())
-    parts = [plan.progress(lambda _: None) for plan in (first, second)]
-    assert cpu_seconds_left(parts) == pytest.approx(3 * each)
-    later = Progress(parts[0].explored, parts[0].pending, [(first.calculations[0], 5)])
-    assert cpu_seconds_left([later]) == pytest.approx(7 * each)
-    assert cpu_seconds_left([later, later]) == pytest.approx(7 * each)
-    assert Step(None, (later, later), 0.0).expected == 7
-    assert cpu_seconds_left([Progress(parts[0].explored, [])]) == 0.0
+    assert outlook(first, second).seconds_left == pytest.approx(3 * each)
+    items = list(first.calculations)
+    later = Told(Progress(items, items, [(items[0], 5)]))
+    assert outlook(later).seconds_left == pytest.approx(7 * each)
+    assert outlook(later, later).seconds_left == pytest.approx(7 * each)
+    assert outlook(later, later).expected == 7
+    assert outlook(Told(Progress(items, []))).seconds_left == 0.0
 
 
 def test_the_time_left_is_corrected_by_what_runs_took(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,8 +254,8 @@ def test_one_slot_is_this_process(store: Store) -> None:
 
 def test_steps_and_cores_are_counted() -> None:
     a, b, c = calculations(1.0, 2.0, 3.0).calculations
-    parts = (Progress([a, b, c], [c], [(a, 4)]), Progress([a], []))
-    assert (Step(None, parts, 0.0).done, Step(None, parts, 0.0).expected) == (2, 7)
+    step = outlook(Told(Progress([a, b, c], [c], [(a, 4)])), Told(Progress([a], [])))
+    assert (step.done, step.expected, step.lacking) == (2, 7, {0})
     assert 1 <= available_cores() <= (os.cpu_count() or 1)
 
 

@@ -97,7 +97,7 @@ def trained(optimizer: Any, rate: float, num_classes: int, **options: Any) -> Te
     theta = task.params["theta"]
     stepper, path = optimizer([theta], lr=rate, **options), [theta.detach().clone()]
     for _ in range(STEPS):
-        (theta.grad,) = torch.autograd.grad(task.weights @ task.loss_by_example(task.params), theta)
+        (theta.grad,) = torch.autograd.grad(task.shares @ task.loss_by_example(task.params), theta)
         stepper.step()
         path.append(theta.detach().clone())
     return torch.stack(path)
