@@ -23,7 +23,11 @@ ATTEMPTS = 3  # gloo now and then aborts at its start on a loaded machine
 def torchrun(*command: str) -> str:
     """Return what two processes print."""
     options = ["--standalone", "--nproc-per-node", "2"]
-    environment = os.environ | {"GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{HERE}:{HERE.parent}"}
+    environment = os.environ | {
+        "GLOO_SOCKET_IFNAME": "lo",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": f"{HERE}:{HERE.parent}",
+    }
     for attempt in range(ATTEMPTS):
         line = [sys.executable, "-m", "torch.distributed.run", *options, *command]
         done = subprocess.run(line, capture_output=True, text=True, env=environment, timeout=200, check=False)

@@ -25,8 +25,8 @@ from steepest.optim import (
     SignDescent,
 )
 from steepest.problems import Problem, SoftmaxRegression, Task, WeightedQuadratic, Work
-from steepest.runs.execute import execute
 from steepest.runs.cost import seconds
+from steepest.runs.execute import execute
 from steepest.runs.lockstep import MOST_RUNS, Lockstep, Queue, Stack, shares_data, stackable, train_together
 from steepest.runs.spec import Calculation, Runnable, Spec
 from steepest.runs.store import Outcome, Store
@@ -189,9 +189,9 @@ def test_an_option_outside_its_domain_is_refused_as_by_the_optimizer() -> None:
 def bundles(runs: Iterable[Runnable], slots: int, mode: Lockstep = "auto") -> list[tuple[Runnable, ...]]:
     """Return how a queue hands runs out that are all of one plan."""
     queue, runs = Queue(slots, mode), list(runs)
-    for run in runs:
-        queue.add(run, 0)
-    left = sum(seconds(run.work()) for run in runs)
+    for item in runs:
+        queue.add(item, 0)
+    left = sum(seconds(item.work()) for item in runs)
     return list(iter(lambda: queue.next(left), None))
 
 

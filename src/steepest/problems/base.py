@@ -162,7 +162,9 @@ class Task:
                 losses = self.loss_by_example(self.params)
             if losses.dim() != 1:
                 shape = tuple(losses.shape)
-                raise UsageError(f"Task.loss gives a tensor of shape {shape}; it must give one loss per example, shape (n,)")
+                raise UsageError(
+                    f"Task.loss gives a tensor of shape {shape}; it must give one loss per example, shape (n,)"
+                )
             n, dtype = len(losses), losses.dtype
         return torch.full((n,), 1 / n, dtype=dtype)
 

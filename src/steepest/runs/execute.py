@@ -68,7 +68,9 @@ def _called(calculation: Calculation, checkpoint: Path | None) -> Outcome:
             given["checkpoint"] = checkpoint or Path(elsewhere) / "checkpoint"
             given["checkpoint"].parent.mkdir(parents=True, exist_ok=True)
         answer = calculation.function(**given)
-    found = answer if isinstance(answer, Outcome) else Outcome("done", *(answer if isinstance(answer, tuple) else [answer]))
+    found = (
+        answer if isinstance(answer, Outcome) else Outcome("done", *(answer if isinstance(answer, tuple) else [answer]))
+    )
     tensors = {name: t.detach().cpu().clone(memory_format=torch.contiguous_format) for name, t in found.tensors.items()}
     return replace(found, tensors=tensors)
 

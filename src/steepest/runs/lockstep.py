@@ -309,7 +309,9 @@ class Curves:
             index = [torch.from_numpy(of)[classes] for of, (classes, _) in zip(groups, labels, strict=True)]
             self.means["group"] = Means(torch.stack(index), self.weights, spec.groups)
         if spec.by_class:
-            self.means["class"] = Means(torch.stack([classes for classes, _ in labels]), self.weights, len(labels[0][1]))
+            self.means["class"] = Means(
+                torch.stack([classes for classes, _ in labels]), self.weights, len(labels[0][1])
+            )
         rows, runs = spec.steps // (spec.every or 1) + 3, len(tasks)
         self.filled = np.zeros(runs, dtype=np.int64)
         self.columns = {name: np.full((runs, rows), np.nan) for name in ("step", "loss", "objective")}

@@ -61,8 +61,11 @@ class Agenda:
         self._explored: set[str] = set()
         self._waiting: dict[str, list[int]] = {}  # the parts that wait for a run
         self._missing = [0] * len(self._parts)  # how many runs each part waits for
-        self._later: dict[int, Sequence[tuple[Runnable, int]]] = {}
-        self._ahead: tuple[int, float] | None = None  # number and seconds of what comes later
+        self._later: dict[
+            str, tuple[int, float]
+        ] = {}  # runs expected later and their seconds, by the first of a search
+        self._searches: dict[int, list[str]] = {}  # those first ones, by part
+        self._runs_later, self._seconds_later = 0, 0.0
         self._unfinished = Counter(place for place, _ in self._parts)
         self._known = known
         now = at_once(known)
@@ -87,7 +90,7 @@ class Agenda:
         place, part = self._parts[number]
         progress = part(known)
         self._explored.update(item.id for item in progress.explored)
-        self._later[number], self._ahead = progress.later, None
+        self._expect(number, progress.later)
         self._missing[number] = len(progress.pending)
         if not progress.pending:
             self._unfinished[place] -= 1
@@ -100,20 +103,22 @@ class Agenda:
 
     def step(self, finished: Run | None = None, correction: float = 1.0) -> Step:
         """Return how far the plans have come."""
-        later, seconds_later = self._expected_later()
         return Step(
             finished,
             done=len(self._explored) - len(self.pending),
-            expected=len(self._explored) + later,
-            seconds_left=(self.seconds + seconds_later) * correction if self.pending else 0.0,
+            expected=len(self._explored) + self._runs_later,
+            seconds_left=(self.seconds + self._seconds_later) * correction if self.pending else 0.0,
             lacking=frozenset(place for place, parts in self._unfinished.items() if parts),
         )
 
-    def _expected_later(self) -> tuple[int, float]:
-        if self._ahead is None:
-            later = {item.id: (item, count) for part in self._later.values() for item, count in part}.values()
-            self._ahead = sum(count for _, count in later), sum(count * seconds(item.work()) for item, count in later)
-        return self._ahead
+    def _expect(self, number: int, later: Sequence[tuple[Runnable, int]]) -> None:
+        """Replace what a part expects later; a search that several plans share counts once."""
+        new = {item.id: (count, count * seconds(item.work())) for item, count in later}
+        old = [self._later.pop(name, (0, 0.0)) for name in {*self._searches.get(number, ()), *new}]
+        self._later |= new
+        self._searches[number] = list(new)
+        self._runs_later += sum(count for count, _ in new.values()) - sum(count for count, _ in old)
+        self._seconds_later += sum(cost for _, cost in new.values()) - sum(cost for _, cost in old)
 
 
 def stream(

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
-from itertools import chain
+from itertools import chain, islice, product
 from typing import Annotated, Any, NamedTuple, Protocol
 
 from pydantic import AfterValidator, Field, SerializeAsAny
@@ -188,11 +188,12 @@ class Sweep(Component):
         if method not in self._planned:
             self._planned[method] = self._first.beside(method=method), {}
         example, planned = self._planned[method]
-        keys = [(exponent, seed) for exponent in exponents for seed in seeds]
-        for exponent, seed in keys:
-            if (exponent, seed) not in planned:
-                planned[exponent, seed] = example.beside(lr=learning_rate(exponent), seed=seed)
-        return [planned[key] for key in keys]
+        found = []
+        for key in product(exponents, seeds):
+            if key not in planned:
+                planned[key] = example.beside(lr=learning_rate(key[0]), seed=key[1])
+            found.append(planned[key])
+        return found
 
     @cached_property
     def _planned(self) -> dict[Method, tuple[Spec, dict[tuple[float, int], Spec]]]:
@@ -281,6 +282,7 @@ class Search:
     def __init__(self, sweep: Sweep, method: Method, known: Known) -> None:
         self.sweep, self.method, self.known = sweep, method, known
         self._explored: dict[str, Spec] = {}
+        self._counted: dict[str, float] = {}  # selection losses of known runs
         self.pending: list[Spec] = []
         self.rates: list[float] = []
         self.table: dict[float, float] = {}
@@ -333,8 +335,18 @@ class Search:
         """Return the worst selection loss of some seeds by exponent; empty while runs are pending."""
         specs = self.sweep.specs(self.method, exponents, seeds)
         self._explored |= {spec.id: spec for spec in specs}
-        self.pending = [spec for spec in specs if self.known(spec) is None]
-        return {} if self.pending else {e: self._selection_loss(e, seeds) for e in exponents}
+        counted, known = self._counted, self.known
+        self.pending = []
+        for spec in specs:
+            if spec.id not in counted:
+                if run := known(spec):
+                    counted[spec.id] = selection_loss(run.facts)
+                else:
+                    self.pending.append(spec)
+        if self.pending:
+            return {}
+        losses = iter([counted[spec.id] for spec in specs])
+        return {e: max(islice(losses, len(seeds))) for e in exponents}
 
     @property
     def explored(self) -> list[Spec]:
@@ -357,9 +369,6 @@ class Search:
         """Return the known runs at one exponent, in order of seed."""
         found = [self.known(self.sweep.spec(self.method, exponent, seed)) for seed in self.sweep.seeds]
         return [run for run in found if run is not None]
-
-    def _selection_loss(self, exponent: float, seeds: tuple[int, ...]) -> float:
-        return max(selection_loss(self._run(exponent, seed).facts) for seed in seeds)
 
     def _hopeless(self, exponent: float, seed: int) -> bool:
         facts = self._run(exponent, seed).facts
