@@ -74,7 +74,7 @@ class Component(BaseModel):
         Raises:
             UsageError: an unknown field, or a value that the field refuses.
         """
-        return type(self)(**(self.fields() | fields))
+        return type(self)(**({name: getattr(self, name) for name in self.model_fields_set} | fields))
 
     def fields(self) -> dict[str, Any]:
         """Return the fields, without properties that were computed from them."""
@@ -146,4 +146,9 @@ def identity(spec: Described | Mapping[str, Any]) -> str:
 
     It is the first 80 bits of the SHA-256 of the canonical description, as 20 hex digits.
     """
-    return hashlib.sha256(canonical_json(describe(spec)).encode()).hexdigest()[:20]
+    return name_of(canonical_json(describe(spec)))
+
+
+def name_of(text: str) -> str:
+    """Return the name of a run, given the canonical JSON of its description."""
+    return hashlib.sha256(text.encode()).hexdigest()[:20]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,8 +25,9 @@ from steepest.optim import (
     SignDescent,
 )
 from steepest.problems import Problem, SoftmaxRegression, Task, WeightedQuadratic, Work
+from steepest.runs.cost import seconds
 from steepest.runs.execute import execute
-from steepest.runs.lockstep import MOST_RUNS, Stack, bundles, shares_data, stackable, train_together
+from steepest.runs.lockstep import MOST_RUNS, Lockstep, Queue, Stack, shares_data, stackable, train_together
 from steepest.runs.spec import Calculation, Runnable, Spec
 from steepest.runs.store import Outcome, Store
 from steepest_papers.kunstner2024heavytailed.probes import CurvatureByClass
@@ -185,6 +186,15 @@ def test_an_option_outside_its_domain_is_refused_as_by_the_optimizer() -> None:
         train_together(specs)
 
 
+def bundles(runs: Iterable[Runnable], slots: int, mode: Lockstep = "auto") -> list[tuple[Runnable, ...]]:
+    """Return how a queue hands runs out that are all of one plan."""
+    queue, runs = Queue(slots, mode), list(runs)
+    for item in runs:
+        queue.add(item, 0)
+    left = sum(seconds(item.work()) for item in runs)
+    return list(iter(lambda: queue.next(left), None))
+
+
 def test_bundles_hold_what_differs_in_rate_seed_and_numbers_only() -> None:
     specs = specs_of("sign") + specs_of("signum") + specs_of("sign", steps=13) + specs_of("sign", LARGER)
     calculation = Calculation(curves, {})
@@ -200,6 +210,18 @@ def test_bundles_hold_what_differs_in_rate_seed_and_numbers_only() -> None:
     assert [len(bundle) for bundle in bundles([*specs, *alone], 1, "never")] == [1] * 35
     many = [specs[0].changed(lr=10.0**-i) for i in range(MOST_RUNS + 1)]
     assert [len(bundle) for bundle in bundles(many, 1)] == [MOST_RUNS // 2 + 1, MOST_RUNS // 2]
+
+
+def test_runs_of_an_earlier_plan_come_first_and_take_their_kin_along() -> None:
+    kin, other = specs_of("sign"), specs_of("adagrad")
+    queue = Queue(1)
+    for item in (*other, *kin[:4]):
+        queue.add(item, place=2)
+    queue.add(kin[4], place=1)
+    assert queue.next(9.0) == tuple(sorted(kin[:5], key=lambda spec: spec.seed))
+    queue.add(other[0], place=0)  # waits already
+    queue.add(kin[5], place=1)
+    assert [len(bundle) for bundle in iter(lambda: queue.next(9.0), None)] == [len(other), 1]
 
 
 def test_a_cut_leaves_runs_on_the_same_data_side_by_side() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from steepest import optim
+from steepest.component import declared, identity
 from steepest.data.corpus import TextFiles
 from steepest.data.glyphs import Glyphs
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.data.tokens import Words
+from steepest.errors import UsageError
+from steepest.files import write_atomically
 from steepest.optim import Adam, GradientDescent, SignDescent
 from steepest.problems import CNN, ImageClassification, LastLayer, Problem, SoftmaxRegression, WeightedQuadratic, Work
 from steepest.problems.base import Params, Task
@@ -26,7 +30,9 @@ from steepest.runs.execute import execute, pinned_threads
 from steepest.runs.method import Method
 from steepest.runs.probe import Probe
 from steepest.runs.spec import Calculation, Spec
-from steepest.runs.store import Outcome
+from steepest.runs.store import Outcome, Store
+from steepest.runs.stream import run
+from steepest.runs.sweep import Calculations
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "losses.json"
 PROBLEM = SoftmaxRegression(data=HeavyTailedLabels(m=3))
@@ -185,6 +191,123 @@ def test_a_calculation_calls_its_function_on_one_thread() -> None:
     found = execute(Calculation(with_table, {"x": 4.0}))
     assert (found.state, found.facts, found.tables["points"].to_pydict()) == ("done", {"x": 4.0}, {"x": [4.0]})
     assert Calculation(with_table, {"x": 4.0}).work().flops > 0
+
+
+def test_a_calculation_says_what_it_costs() -> None:
+    assert Calculation(doubled, takes=2.0).work().flops == 2 * Calculation(doubled, takes=1.0).work().flops > 1e9
+    assert Calculation(doubled, takes=Work(3.0, 4.0, 5.0)).work() == Work(3.0, 4.0, 5.0)
+    assert Calculation(doubled, takes=Work(3.0, 4.0)).id == Calculation(doubled).id
+
+
+@declared("tests.on_threads")
+def on_threads(device: str = "cpu") -> dict[str, float | str]:
+    return {"torch": torch.get_num_threads(), "blas": max(blas_threads()), "device": device}
+
+
+def test_threads_and_device_of_a_calculation_are_its_own_and_enter_its_identity_where_they_are_given() -> None:
+    plain, wide, other = (
+        Calculation(on_threads),
+        Calculation(on_threads, threads=2),
+        Calculation(on_threads, device="meta"),
+    )
+    before = torch.get_num_threads()
+    assert execute(wide).facts == {"torch": 2, "blas": 2, "device": "cpu"}
+    assert execute(plain).facts == {"torch": 1, "blas": 1, "device": "cpu"}
+    assert execute(other).facts["device"] == "meta"
+    assert torch.get_num_threads() == before
+    assert plain.description().keys() == {"kind", "version", "code", "options", "seed"}
+    assert plain.id == Calculation(on_threads, threads=1, device="cpu").id
+    assert len({plain.id, wide.id, other.id}) == 3
+    assert (wide.description()["threads"], other.description()["device"]) == (2, "meta")
+
+
+def test_a_calculation_that_cannot_run_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"Calculation\.device: 'gpu' is not a device; give cpu, cuda or mps"):
+        Calculation(on_threads, device="gpu")
+    with pytest.raises(
+        UsageError, match="device=cuda: doubled has no parameter `device`; give it one, or device='cpu'"
+    ):
+        Calculation(doubled, {"x": 1.0}, device="cuda")
+    with pytest.raises(UsageError, match=r"Calculation\.threads = 0: give at least one thread"):
+        Calculation(doubled, {"x": 1.0}, threads=0)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
+def test_a_calculation_needs_its_device() -> None:
+    with pytest.raises(UsageError, match="device=cuda: no GPU is available here; give device=cpu"):
+        execute(Calculation(on_threads, device="cuda"))
+
+
+@declared("tests.matrices")
+def matrices(whole: bool) -> Any:
+    W = torch.arange(6.0).reshape(2, 3)
+    facts, tables, tensors = (
+        {"norm": 1.0},
+        {"points": pa.table({"x": [1.0]})},
+        {"W": W, "transposed": W.T.requires_grad_()},
+    )
+    return Outcome("diverged", facts, tables, tensors) if whole else (facts, tables, tensors)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_tensors_of_a_calculation_come_back_from_the_store(whole: bool, tmp_path: Path) -> None:
+    (found,) = run(Calculations((Calculation(matrices, {"whole": whole}),)), store=str(tmp_path / "store"), jobs=1)
+    assert (found.state, found.facts) == ("diverged" if whole else "done", {"norm": 1.0})
+    assert found.table("points").to_pydict() == {"x": [1.0]}
+    assert {name: t.tolist() for name, t in found.tensors().items()} == {
+        "W": [[0, 1, 2], [3, 4, 5]],
+        "transposed": [[0, 3], [1, 4], [2, 5]],
+    }
+
+
+@declared("tests.counted")
+def counted(until: int, checkpoint: Path) -> dict[str, float]:
+    """Add up 1 … `until`, and stop once in the middle."""
+    i, total = map(int, checkpoint.read_text().split()) if checkpoint.exists() else (0, 0)
+    begun_at = i
+    while i < until:
+        i, total = i + 1, total + i + 1
+        write_atomically(checkpoint, f"{i} {total}".encode())
+        if i == until // 2:
+            raise ConnectionError("the machine went down")
+    return {"total": total, "begun_at": begun_at}
+
+
+def test_a_calculation_that_was_stopped_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    store, plan = Store(tmp_path / "store"), Calculations((Calculation(counted, {"until": 10}),))
+    kept = store.checkpoint(plan.calculations[0].id)
+    with pytest.raises(ConnectionError):
+        run(plan, store=store, jobs=1)
+    assert kept.read_text() == "5 15"
+    (found,) = run(plan, store=store, jobs=1)
+    assert found.facts == {"total": 55, "begun_at": 5}
+    assert not kept.exists()
+    assert execute(Calculation(counted, {"until": 1})).facts["total"] == 1  # without a store
+
+
+# What is shared is described once.
+
+
+class Edited(WeightedQuadratic):
+    """A problem of the user's, of which the code, or the data, may be edited."""
+
+    def fingerprint(self) -> str:
+        return f"edition {EDITION[0]}"
+
+
+EDITION = [1]
+
+
+def test_a_run_keeps_its_identity_and_a_changed_copy_is_described_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "EDITION", [1])
+    first = spec(problem=Edited(num_coordinates=2))
+    before = first.id
+    EDITION[0] = 2
+    assert first.id == before == identity(first.description())
+    assert first.beside(lr=0.5, seed=3).description() == first.description() | {"lr": 0.5, "seed": 3}
+    assert first.beside(method=Method(Adam)).description()["problem"] == first.description()["problem"]
+    assert first.changed().description()["problem"]["fingerprint"] == "edition 2"
+    assert first.changed().id == spec(problem=Edited(num_coordinates=2)).id != before
 
 
 # Equal specs, equal bytes; equal versions, equal numbers.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
-from contextlib import contextmanager
+from collections import Counter
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ import pytest
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.errors import StoreError, UsageError
 from steepest.optim import GradientDescent, SignDescent
-from steepest.problems import SoftmaxRegression
+from steepest.problems import SoftmaxRegression, WeightedQuadratic
 from steepest.runs import executors
 from steepest.runs import stream as runner
 from steepest.runs.cost import seconds
@@ -22,9 +25,9 @@ from steepest.runs.executors import execute_into, executor
 from steepest.runs.method import Method
 from steepest.runs.results import SweepResults
 from steepest.runs.spec import Calculation
-from steepest.runs.store import Store
-from steepest.runs.stream import Step, available_cores, cpu_seconds_left, lookup, run, stream
-from steepest.runs.sweep import Calculations, Progress, Sweep, decades
+from steepest.runs.store import Run, Store
+from steepest.runs.stream import Agenda, Step, available_cores, lookup, run, stream
+from steepest.runs.sweep import Calculations, Known, Part, Progress, Search, Sweep, decades
 
 PROBLEM = SoftmaxRegression(data=HeavyTailedLabels(m=3))
 SWEEP = Sweep(
@@ -46,6 +49,20 @@ def refuse(x: float) -> dict[str, float]:
 
 def calculations(*values: float) -> Calculations:
     return Calculations(tuple(Calculation(half, {"x": x}) for x in values))
+
+
+@dataclass
+class Told:
+    """A plan that stands still."""
+
+    told: Progress
+
+    def parts(self) -> list[Part]:
+        return [lambda _: self.told]
+
+
+def outlook(*plans: Any, known: Known = lambda _: None) -> Step:
+    return Agenda(plans, known).step()
 
 
 def curves(store: Store) -> dict[str, bytes]:
@@ -190,16 +207,120 @@ def test_what_others_store_meanwhile_is_not_trained_again(store: Store, monkeypa
     assert trained == [item.id for item in plan.calculations[:2]]
 
 
+def test_a_last_step_tells_that_others_have_stored_the_rest(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, get = calculations(1.0, 2.0), Store.get
+    first, last = plan.calculations
+
+    def joined(self: Store, name: str) -> Any:
+        if self is store and name == last.id and get(self, first.id):
+            execute_into(Store(store.root), (last,), [last.description()])
+        return get(self, name)
+
+    steps = stream([plan], store)
+    next(steps)
+    monkeypatch.setattr(Store, "get", joined)
+    rest = list(steps)
+    assert [(step.done, step.lacking, step.seconds_left > 0) for step in rest] == [
+        (1, {0}, True),
+        (2, frozenset(), False),
+    ]
+
+
+class Hidden(WeightedQuadratic):
+    """A problem of which something outside is edited: in STATE, at every look where it is restless."""
+
+    def fingerprint(self) -> str:
+        STATE["edition"] += STATE["restless"]
+        return str(STATE["edition"])
+
+
+STATE = {"edition": 0, "restless": 0}
+FEW_RATES = {Method(GradientDescent): decades(-2, 0)}
+
+
+def test_edited_code_gives_new_runs_of_the_same_plan(store: Store) -> None:
+    plan = Sweep(problem=Hidden(num_coordinates=2), optimizers=FEW_RATES, steps=2, groups=None)
+    STATE.update(edition=1, restless=0)
+    first = {found.id for found in run(plan, store=store, jobs=1).runs()}
+    assert first == {found.id for found in run(plan, store=store, jobs=1).runs()}
+    STATE["edition"] = 2
+    second = {found.id for found in run(plan, store=store, jobs=1).runs()}
+    assert (len(second), first & second) == (len(first), set())
+
+
+@pytest.mark.parametrize("lockstep", ["auto", "never"])
+def test_code_that_changes_while_it_trains_ends_with_its_runs(store: Store, lockstep: Any) -> None:
+    STATE.update(edition=10, restless=1)
+    plan = Sweep(problem=Hidden(num_coordinates=2), optimizers=FEW_RATES, steps=2, groups=None)
+    results = run(plan, store=store, jobs=1, lockstep=lockstep)
+    assert "complete" in repr(results)
+    assert {found.id for found in results.runs()} == {found.id for found in store.all()}
+
+
+class Counted:
+    """An executor in memory that finishes at once."""
+
+    slots, ahead = 2, 2
+
+    def __init__(self) -> None:
+        self.bundles: list[Any] = []
+
+    def submit(self, bundle: Any) -> None:
+        self.bundles.append(bundle)
+
+    def next_finished(self) -> list[str]:
+        return [item.id for item in self.bundles.pop(0)]
+
+
+@pytest.mark.parametrize("refine", [None, 1.0])
+def test_a_finished_run_is_looked_at_a_few_times_in_a_sweep_of_any_size(
+    refine: float | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Count what planning asks: runs looked for, and searches made, in sweeps of few and of many methods."""
+    monkeypatch.setattr(runner, "executor", lambda *_: nullcontext(Counted()))
+    asked, searches = Counter[str](), Counter[str]()
+    search = Search.__init__
+
+    def get(self: Store, name: str) -> Run | None:
+        asked[name] += 1
+        if name not in handed_out:
+            return None
+        facts = {"initial_objective": 9.0, "final_objective": abs(1 + math.log10(handed_out[name].lr))}
+        return Run(self.runs / name, "done", facts, {}, {}, 0.0)
+
+    def counted(self: Search, sweep: Sweep, method: Method, known: Known) -> None:
+        searches[method.label] += 1
+        search(self, sweep, method, known)
+
+    def seen(self: Counted, bundle: Any) -> None:
+        handed_out.update({item.id: item for item in bundle})
+        self.bundles.append(bundle)
+
+    monkeypatch.setattr(Store, "get", get)
+    monkeypatch.setattr(Search, "__init__", counted)
+    monkeypatch.setattr(Counted, "submit", seen)
+    for methods in (2, 20):
+        handed_out: dict[str, Any] = {}
+        asked.clear()
+        searches.clear()
+        grids = {Method(GradientDescent, str(i), momentum=i / 100): decades(-3, 1) for i in range(methods)}
+        plan = Sweep(problem=WeightedQuadratic(num_coordinates=2), optimizers=grids, steps=1, refine=refine)
+        *_, last = stream([plan], Store(tmp_path / str(methods)))
+        assert last.done == last.expected == len(handed_out) >= 9 * methods
+        assert asked.total() <= 12 * last.done
+        assert max(searches.values()) <= 6
+
+
 def test_the_cost_of_plans_counts_shared_runs_once() -> None:
     first, second = calculations(1.0, 2.0), calculations(2.0, 3.0)
     each = seconds(first.calculations[0].work())
-    parts = [plan.progress(lambda _: None) for plan in (first, second)]
-    assert cpu_seconds_left(parts) == pytest.approx(3 * each)
-    later = Progress(parts[0].explored, parts[0].pending, [(first.calculations[0], 5)])
-    assert cpu_seconds_left([later]) == pytest.approx(7 * each)
-    assert cpu_seconds_left([later, later]) == pytest.approx(7 * each)
-    assert Step(None, (later, later), 0.0).expected == 7
-    assert cpu_seconds_left([Progress(parts[0].explored, [])]) == 0.0
+    assert outlook(first, second).seconds_left == pytest.approx(3 * each)
+    items = list(first.calculations)
+    later = Told(Progress(items, items, [(items[0], 5)]))
+    assert outlook(later).seconds_left == pytest.approx(7 * each)
+    assert outlook(later, later).seconds_left == pytest.approx(7 * each)
+    assert outlook(later, later).expected == 7
+    assert outlook(Told(Progress(items, []))).seconds_left == 0.0
 
 
 def test_the_time_left_is_corrected_by_what_runs_took(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,8 +360,8 @@ def test_one_slot_is_this_process(store: Store) -> None:
 
 def test_steps_and_cores_are_counted() -> None:
     a, b, c = calculations(1.0, 2.0, 3.0).calculations
-    parts = (Progress([a, b, c], [c], [(a, 4)]), Progress([a], []))
-    assert (Step(None, parts, 0.0).done, Step(None, parts, 0.0).expected) == (2, 7)
+    step = outlook(Told(Progress([a, b, c], [c], [(a, 4)])), Told(Progress([a], [])))
+    assert (step.done, step.expected, step.lacking) == (2, 7, {0})
     assert 1 <= available_cores() <= (os.cpu_count() or 1)
 
 

@@ -11,12 +11,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from steepest.component import Component, identity
+from steepest.errors import UsageError
 from steepest.optim import Adam, GradientDescent, LineSearchGD, SignDescent
-from steepest.problems import WeightedQuadratic
+from steepest.problems import SoftmaxUnigram, WeightedQuadratic
 from steepest.runs.method import Method
 from steepest.runs.spec import Calculation, Runnable, Spec
-from steepest.runs.store import Run
-from steepest.runs.sweep import Calculations, Grid, Search, Sweep, decades, learning_rate, selection_loss, untuned
+from steepest.runs.store import Outcome, Run, Store
+from steepest.runs.sweep import (
+    FEW,
+    Calculations,
+    Grid,
+    Lookup,
+    Search,
+    Sweep,
+    decades,
+    learning_rate,
+    selection_loss,
+    untuned,
+)
+from steepest_papers.kunstner2024heavytailed.probes import CurvatureByClass
 
 INITIAL = 4.0
 METHOD = Method(GradientDescent)
@@ -273,6 +287,110 @@ def test_calculations_are_pending_until_they_are_known() -> None:
     run = Run(Path(first.id), "done", {}, {}, {}, 0.0)
     assert plan.progress(lambda _: None) == ([first, second], [first, second], ())
     assert plan.progress(lambda c: run if c is first else None).pending == [second]
+
+
+KINDS = [Method(GradientDescent), Method(Adam, betas=(0.5, 0.9)), Method(SignDescent, momentum=0.3)]
+options = st.fixed_dictionaries(
+    {},
+    optional={
+        "groups": st.none() | st.integers(1, 9),
+        "weighting": st.sampled_from(["none", "inverse"]),
+        "by_class": st.booleans(),
+        "every": st.none() | st.integers(1, 9),
+        "l2": st.floats(0, 1e3),
+        "device": st.sampled_from(["cpu", "cuda:1"]),
+        "seeds": st.lists(st.integers(-9, 2**40), min_size=1, max_size=3, unique=True),
+        "probes": st.just((CurvatureByClass(at=(0, 2)),)),
+    },
+)
+
+
+@settings(max_examples=60)
+@given(
+    options,
+    st.integers(1, 10**6),
+    st.lists(st.floats(-12, 12, allow_subnormal=False), min_size=1, max_size=3, unique=True),
+    st.lists(st.sampled_from(KINDS), min_size=1, max_size=3, unique=True),
+)
+def test_runs_are_named_as_if_each_were_described_by_itself(
+    chosen: dict[str, Any], steps: int, exponents: list[float], methods: list[Method]
+) -> None:
+    problem = SoftmaxUnigram(num_classes=5)
+    plan = Sweep(problem=problem, optimizers={m: Grid(exponents=exponents) for m in methods}, steps=steps, **chosen)
+    specs = [plan.spec(method, e, s) for method in methods for e in exponents for s in plan.seeds]
+    alone = {"groups": 10} | {name: value for name, value in chosen.items() if name != "seeds"}
+    for found in specs:
+        fields = {"method": found.method, "lr": found.lr, "seed": found.seed}
+        by_itself = Spec(problem=problem, steps=steps, **alone | fields)
+        assert found == by_itself
+        assert found.id == identity(Component.description(by_itself)) == identity(found.description()) == by_itself.id
+        assert found.kinship == by_itself.kinship
+        assert found.work() == by_itself.work()
+
+
+def test_what_runs_share_is_described_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    described: list[Component] = []
+    describe_it = Component.description
+
+    def counted(self: Component) -> dict[str, Any]:
+        described.append(self)
+        return describe_it(self)
+
+    monkeypatch.setattr(Component, "description", counted)
+    methods = {Method(GradientDescent, f"{i}", momentum=i / 10): decades(-20, 20) for i in range(5)}
+    plan = sweep(seeds=tuple(range(9)), refine=None).changed(optimizers=methods)
+    assert len({spec.id for spec in plan.progress(lambda _: None).pending}) == 5 * 41 * 9
+    assert [part for part in described if isinstance(part, WeightedQuadratic)] == [plan.problem]
+
+
+def test_runs_keep_their_identity_until_the_sweep_is_planned_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = sweep()
+    calculations = Calculations((Calculation(identity_map, {"x": 1.0}), *plan.progress(lambda _: None).pending))
+    before = [item.id for item in calculations.calculations]
+    monkeypatch.setattr(WeightedQuadratic, "fingerprint", lambda _: "edited")
+    assert [item.id for item in calculations.calculations] == before
+    assert "fingerprint" not in plan.spec(METHOD, 7.0, 0).description()["problem"]
+    anew = [item.id for item in calculations.fresh().calculations]
+    assert [old == new for old, new in zip(before, anew, strict=True)] == [True] + [False] * 5
+    assert anew[1:] == [spec.id for spec in plan.fresh().progress(lambda _: None).pending]
+
+
+def test_rates_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"Spec.lr = 0.0: a learning rate must be a finite number above 0"):
+        sweep().spec(METHOD, -330.0, 0)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def put(store: Store, item: Runnable) -> None:
+    store.put(item.id, item.description(), Outcome("done", {"x": 1.0}), 0.0)
+
+
+def test_a_lookup_sees_what_others_store_at_once_or_at_the_next_look(store: Store) -> None:
+    items = [Calculation(identity_map, {"x": float(x)}) for x in range(5)]
+    known = Lookup(store)
+    now = known.now()
+    assert now(items[0]) is None
+    put(Store(store.root), items[0])
+    assert known(items[0]) is not None
+    assert known.now()(items[0]) is not None
+    assert [c.id for c in Calculations(tuple(items)).progress(known).pending] == [item.id for item in items[1:]]
+
+
+def test_of_many_absent_runs_few_files_are_looked_for(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    items = tuple(Calculation(identity_map, {"x": float(x)}) for x in range(3 * FEW))
+    put(store, items[-1])
+    asked: list[str] = []
+    monkeypatch.setattr(Store, "_load", lambda _, folder: asked.append(folder.name))
+    for _ in range(2):
+        asked.clear()
+        assert len(Calculations(items).progress(Lookup(Store(store.root))).pending) == 3 * FEW
+        assert asked == [item.id for item in items[:FEW]] + [items[-1].id]
+    absent = Store(store.root / "nowhere", read_only=True)
+    assert len(Calculations(items).progress(Lookup(absent)).pending) == 3 * FEW
 
 
 def test_line_search_is_part_of_a_sweep_without_a_grid() -> None:

@@ -26,7 +26,7 @@ from steepest.errors import UsageError, unknown
 from steepest.files import sha256, write_atomically
 from steepest.runs.lockstep import Lockstep
 from steepest.runs.store import Store, default_store, store_errors
-from steepest.runs.stream import Step, cpu_seconds_left, lookup, stream
+from steepest.runs.stream import Agenda, Step, lookup, stream
 from steepest.runs.sweep import Plan
 
 OUT_OF_REACH_HOURS = 24.0
@@ -98,8 +98,9 @@ class Lab:
         return cls(paper, figures, settings, scale, variant, opened)
 
     def results(self, figure: Figure) -> Results:
-        """Return what the store knows of a figure."""
-        return Results(self.plans[figure.id], self.settings[figure.id], self.store)
+        """Return what the store knows of a figure, as its code is now."""
+        plans = {name: plan.fresh() for name, plan in self.plans[figure.id].items()}
+        return Results(plans, self.settings[figure.id], self.store)
 
     @cached_property
     def plans(self) -> dict[str, Mapping[str, Plan]]:
@@ -108,10 +109,8 @@ class Lab:
 
     def cost(self, figure: Figure | None = None) -> Cost:
         """Return what a figure, or all of them together, still need on this machine; shared runs count once."""
-        known = lookup(self.store)
         names = [figure.id] if figure else list(self.plans)
-        parts = tuple(plan.progress(known) for name in names for plan in self.plans[name].values())
-        step = Step(None, parts, cpu_seconds_left(parts))
+        step = Agenda([plan.fresh() for name in names for plan in self.plans[name].values()], lookup(self.store)).step()
         return Cost(figure.id if figure else "all", step.done, step.expected, step.seconds_left)
 
     def stream(self, jobs: int = 1, lockstep: Lockstep = "auto") -> Iterator[Step]:
@@ -168,10 +167,13 @@ def train(
     for lab in labs if distributed.rank() == 0 else ():
         lab.paper.register(lab.store, lab.figures)
     figures = [(lab, figure) for lab in labs for figure in lab.figures]
-    plans = [(place, plan) for place, (lab, figure) in enumerate(figures) for plan in lab.plans[figure.id].values()]
-    with closing(stream([plan for _, plan in plans], labs[0].store, jobs, lockstep)) as steps:
+    places, plans = [], []
+    for place, (lab, figure) in enumerate(figures):
+        plans += [plan.fresh() for plan in lab.plans[figure.id].values()]
+        places += [place] * len(lab.plans[figure.id])
+    with closing(stream(plans, labs[0].store, jobs, lockstep)) as steps:
         for step in steps:
-            lacking = {place for (place, _), part in zip(plans, step.progress, strict=True) if part.pending}
+            lacking = {places[plan] for plan in step.lacking}
             yield step, [one for place, one in enumerate(figures) if place not in lacking]
 
 

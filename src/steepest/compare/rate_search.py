@@ -23,7 +23,7 @@ from steepest.compare.problem_file import ProblemFile
 from steepest.runs.spec import Spec
 from steepest.runs.store import Store
 from steepest.runs.stream import Step, lookup, stream
-from steepest.runs.sweep import Grid, Known, Progress, Sweep, decades
+from steepest.runs.sweep import Grid, Known, Part, Progress, Sweep, decades
 
 ROUNDS = 5
 GROUPS, ROWS = 10, 50
@@ -100,6 +100,10 @@ class Comparison:
             return Progress(list(explored.values()), [])
         later = max(0, RATES - last.rates) * len(self.seeds)
         return Progress(list(explored.values()), last.pending, [(spec, later) for spec in self._typical()])
+
+    def parts(self) -> list[Part]:
+        """Return the whole: a stage needs every run of the one before."""
+        return [self.progress]
 
     def complete(self, store: Store) -> list[Stage]:
         """Return the stages of which the store has every run; the last round among them decides."""

@@ -1,4 +1,4 @@
-"""What a problem is: data, model and loss, with the class of each example.
+"""What a problem is: data, model and loss, with the class of each example where there are classes.
 
 A *problem* is a frozen description; `setup(seed)` makes its *task*, the tensors themselves. Training, the mean loss, the
 class-weighted loss and the loss by class all read the same per-example losses ℓ_i, from the same forward pass.
@@ -9,12 +9,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
+from steepest.code import is_ours
 from steepest.component import Component
+from steepest.errors import UsageError
 
 Params = Mapping[str, Tensor]
 Data = Mapping[str, Tensor]
@@ -101,15 +104,16 @@ class Batches:
 
 @dataclass(frozen=True)
 class Task:
-    """A problem made concrete for one seed.
+    """A problem made concrete for one seed. Regression, flows and policies have no classes.
 
     Attributes:
         params: the model at initialisation; leaf tensors that require a gradient.
         loss: ℓ_i at given params and data, shape (n,).
         data: the tensors that `loss` reads; with `Problem.lockstep`, all that depends on the seed beside the params.
-        classes: class y_i of each example, shape (n,), int64, in 0 … c−1.
-        class_counts: n_k, shape (c,); a measure π_k where the problem has no integer counts. A class may be absent.
-        weights: share of each example in the mean loss, shape (n,), summing to 1.
+        classes: class y_i of each example, shape (n,), int64, in 0 … c−1; None without classes.
+        class_counts: n_k, shape (c,); a measure π_k where the problem has no integer counts. A class may be absent. None
+            without classes.
+        weights: share of each example in the mean loss, shape (n,), summing to 1; None for 1/n each (see `shares`).
         inputs: X of an affine task, shape (n, d), for probes that need it; None elsewhere.
         batches: how examples are read in chunks and mini-batches; None where one forward pass takes all.
         held_out: the same model on data that is not trained on, or None.
@@ -119,9 +123,9 @@ class Task:
     params: dict[str, Tensor]
     loss: Callable[[Params, Data], Tensor]
     data: Data
-    classes: Tensor
-    class_counts: Tensor
-    weights: Tensor
+    classes: Tensor | None = None
+    class_counts: Tensor | None = None
+    weights: Tensor | None = None
     inputs: Tensor | None = None
     batches: Batches | None = None
     held_out: Task | None = None
@@ -131,12 +135,45 @@ class Task:
         """Return ℓ_i at `params`, shape (n,)."""
         return self.loss(params, self.data)
 
+    def known_classes(self) -> tuple[Tensor, Tensor]:
+        """Return the class of each example and the class counts.
+
+        Raises:
+            UsageError: a task without classes.
+        """
+        if self.classes is None:
+            raise UsageError("this problem has no classes, and a measure asks for them; leave the measure out")
+        counts = torch.bincount(self.classes) if self.class_counts is None else self.class_counts
+        return self.classes, counts
+
+    @cached_property
+    def shares(self) -> Tensor:
+        """Return the share of each example in the mean loss: `weights`, or 1/n for each of the n losses.
+
+        Raises:
+            UsageError: a loss that is not a vector.
+        """
+        if self.weights is not None:
+            return self.weights
+        if self.batches is not None:
+            n, dtype = self.batches.num_items * self.batches.examples_per_item, torch.float32
+        else:
+            with torch.no_grad():
+                losses = self.loss_by_example(self.params)
+            if losses.dim() != 1:
+                shape = tuple(losses.shape)
+                raise UsageError(
+                    f"Task.loss gives a tensor of shape {shape}; it must give one loss per example, shape (n,)"
+                )
+            n, dtype = len(losses), losses.dtype
+        return torch.full((n,), 1 / n, dtype=dtype)
+
 
 def batched_task(
     params: dict[str, Tensor],
     batches: Batches,
-    classes: Tensor,
-    num_classes: int,
+    classes: Tensor | None = None,
+    num_classes: int = 0,
     *,
     held_out: Task | None = None,
     output_bias: str | None = None,
@@ -146,13 +183,13 @@ def batched_task(
     Args:
         params: the model at initialisation.
         batches: how it is read.
-        classes: class of each example, shape (items, e) or (items·e,).
+        classes: class of each example, shape (items, e) or (items·e,); None without classes.
         num_classes: c.
         held_out: validation data.
         output_bias: name of the param that is added to the logits.
     """
-    y = classes.flatten()
-    if len(y) != batches.num_items * batches.examples_per_item:
+    y = None if classes is None else classes.flatten()
+    if y is not None and len(y) != batches.num_items * batches.examples_per_item:
         raise ValueError(f"{len(y)} classes do not fit {batches.num_items} items of {batches.examples_per_item}")
 
     def loss(at: Params, _: Data) -> Tensor:
@@ -164,8 +201,7 @@ def batched_task(
         loss=loss,
         data={},
         classes=y,
-        class_counts=torch.bincount(y, minlength=num_classes),
-        weights=torch.full((len(y),), 1 / len(y)),
+        class_counts=None if y is None else torch.bincount(y, minlength=num_classes),
         batches=batches,
         held_out=held_out,
         output_bias=output_bias,
@@ -185,6 +221,11 @@ class Problem(Component):
 
     lockstep: ClassVar[bool] = False
     scalars: ClassVar[tuple[str, ...]] = ()
+
+    @cached_property
+    def has_classes(self) -> bool:
+        """Whether its tasks have classes. One is made to see, so a problem of yours that is slow to make says so itself."""
+        return is_ours(type(self)) or self.setup(0).classes is not None
 
     def setup(self, seed: int) -> Task:
         """Return the task; `seed` draws the data (where it is random) and then the initial params."""

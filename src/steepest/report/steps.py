@@ -25,7 +25,7 @@ def group_steps(results: SweepResults) -> pa.Table | None:
 
     Columns: step, method, group (1 = the most frequent), loss.
     """
-    if not results.sweep.groups:
+    if not results.sweep.recorded_groups:
         return None
     rows = [row for label in results.labels for row in _of_method(results, label)]
     return pa.Table.from_pylist(rows) if rows else None

@@ -16,7 +16,10 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from heapq import heappop, heappush
+from itertools import count
 from typing import TYPE_CHECKING, Any, Literal, TypeGuard
 
 import numpy as np
@@ -27,13 +30,13 @@ from torch.optim import Optimizer
 from steepest.data.frequency import frequency_groups
 from steepest.problems.base import Params, Task
 from steepest.runs.cost import seconds
-from steepest.runs.execute import pinned_threads
+from steepest.runs.execute import pinned_threads, task_of
 from steepest.runs.method import is_numeric
 from steepest.runs.probe import probe_rows
 from steepest.runs.record import outcome
 from steepest.runs.spec import Runnable, Spec
 from steepest.runs.store import Outcome
-from steepest.runs.train import adjust_logits, example_weights
+from steepest.runs.train import example_weights
 
 if TYPE_CHECKING:
     from steepest.optim._common import Descent
@@ -68,20 +71,42 @@ def stackable(runnable: Runnable, mode: Lockstep = "auto") -> TypeGuard[Spec]:
     return mode == "always" or pays(runnable)
 
 
-def bundles(runnables: Iterable[Runnable], slots: int, mode: Lockstep = "auto") -> list[tuple[Runnable, ...]]:
-    """Return runnables in bundles: a stack together, every other one alone, in the order of their first members.
+class Queue:
+    """Runs that wait for a worker. Those that may train together come as one bundle, every other one alone.
 
     Args:
-        runnables: what is to be run.
         slots: number of workers; a stack that is more than one worker's share of the work is cut, so that each has some.
         mode: whether runs train in stacks where that pays, wherever they can, or never.
     """
-    kin: dict[str, list[Runnable]] = {}
-    for item in runnables:
-        kin.setdefault(item.kinship if stackable(item, mode) else item.id, []).append(item)
-    costs = {name: sum(seconds(item.work()) for item in items) for name, items in kin.items()}
-    share = sum(costs.values()) / slots
-    return [part for name, items in kin.items() for part in _cut(items, slots if costs[name] > share else 1)]
+
+    def __init__(self, slots: int, mode: Lockstep = "auto") -> None:
+        self.slots, self.mode = slots, mode
+        self._kin: dict[str, list[Runnable]] = {}
+        self._kin_of: dict[str, str] = {}
+        self._turns: list[tuple[int, int, str]] = []
+        self._numbers = count()
+        self._cut: deque[tuple[Runnable, ...]] = deque()
+
+    def add(self, item: Runnable, place: int) -> None:
+        """Let a run wait, once; runs of a smaller place, and the kin of such runs, come first."""
+        if item.id not in self._kin_of:
+            name = self._kin_of[item.id] = item.kinship if stackable(item, self.mode) else item.id
+            self._kin.setdefault(name, []).append(item)
+        heappush(self._turns, (place, next(self._numbers), self._kin_of[item.id]))
+
+    def next(self, seconds_left: float) -> tuple[Runnable, ...] | None:
+        """Take the next bundle, or None where nobody waits.
+
+        Args:
+            seconds_left: estimated for all that waits or runs.
+        """
+        while not self._cut and self._turns:
+            items = self._kin.pop(heappop(self._turns)[-1], None)
+            if items is None:  # they came with kin of a smaller place
+                continue
+            cost = sum(seconds(item.work()) for item in items)
+            self._cut.extend(_cut(items, self.slots if cost > seconds_left / self.slots else 1))
+        return self._cut.popleft() if self._cut else None
 
 
 def _cut(items: Sequence[Runnable], parts: int) -> Iterator[tuple[Runnable, ...]]:
@@ -101,7 +126,7 @@ def train_together(specs: Sequence[Spec]) -> list[tuple[Outcome, float]]:
         tasks: dict[Source, Task] = {}
         for spec in specs:
             if _source(spec) not in tasks:
-                tasks[_source(spec)] = _task(spec)
+                tasks[_source(spec)] = task_of(spec)
             spec.method.build(tasks[_source(spec)].params, spec.lr)  # checks the options
         stacks = _stacks(specs, tasks[_source(specs[0])])
         found = {spec.id: one for stack in stacks for spec, one in zip(stack, _timed(stack, tasks), strict=True)}
@@ -132,17 +157,10 @@ def _source(spec: Spec) -> Source:
     return (*(getattr(spec.problem, name) for name in spec.problem.scalars), spec.seed)
 
 
-def _task(spec: Spec) -> Task:
-    task = spec.problem.setup(spec.seed)
-    if spec.weighting == "logit-adjusted":
-        adjust_logits(task)
-    return task
-
-
 def _bytes_per_run(task: Task) -> int:
     """Return roughly what a run touches in a step: params with gradient and state, its own data, its examples' losses."""
     own = 0 if shares_data(task) else _bytes(task.data.values())
-    return max(1, 6 * _bytes(task.params.values()) + own + 6 * _bytes([task.weights]))
+    return max(1, 6 * _bytes(task.params.values()) + own + 6 * _bytes([task.shares]))
 
 
 def _bytes(tensors: Iterable[Tensor]) -> int:
@@ -282,16 +300,18 @@ class Curves:
     """
 
     def __init__(self, spec: Spec, tasks: Sequence[Task]) -> None:
-        self.spec, self.dtype = spec, str(tasks[0].weights.dtype).removeprefix("torch.")
-        self.weights = torch.stack([task.weights.double() for task in tasks])
+        self.spec, self.dtype = spec, str(tasks[0].shares.dtype).removeprefix("torch.")
+        self.weights = torch.stack([task.shares.double() for task in tasks])
         self.means: dict[str, Means] = {}
+        labels = [task.known_classes() for task in tasks] if spec.groups or spec.by_class else []
         if spec.groups:
-            groups = [frequency_groups(task.class_counts.numpy(), spec.groups).of_class for task in tasks]
-            index = [torch.from_numpy(of)[task.classes] for of, task in zip(groups, tasks, strict=True)]
+            groups = [frequency_groups(counts.numpy(), spec.groups).of_class for _, counts in labels]
+            index = [torch.from_numpy(of)[classes] for of, (classes, _) in zip(groups, labels, strict=True)]
             self.means["group"] = Means(torch.stack(index), self.weights, spec.groups)
         if spec.by_class:
-            index = [task.classes for task in tasks]
-            self.means["class"] = Means(torch.stack(index), self.weights, len(tasks[0].class_counts))
+            self.means["class"] = Means(
+                torch.stack([classes for classes, _ in labels]), self.weights, len(labels[0][1])
+            )
         rows, runs = spec.steps // (spec.every or 1) + 3, len(tasks)
         self.filled = np.zeros(runs, dtype=np.int64)
         self.columns = {name: np.full((runs, rows), np.nan) for name in ("step", "loss", "objective")}

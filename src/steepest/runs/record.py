@@ -22,6 +22,7 @@ from torch import Tensor
 
 from steepest import distributed
 from steepest.data.frequency import frequency_groups, loss_by_group
+from steepest.errors import UsageError
 from steepest.problems.base import Params, Task
 from steepest.runs.probe import probe_rows
 from steepest.runs.spec import Spec
@@ -44,20 +45,35 @@ class Row(NamedTuple):
 NOTHING = np.zeros(0)
 
 
+def check_classes(task: Task, spec: Spec) -> None:
+    """Refuse a spec that asks for groups, losses by class or class weights of a task without classes.
+
+    Raises:
+        UsageError: it does.
+    """
+    if task.classes is not None:
+        return
+    without = {"groups": None, "by_class": False, "weighting": "none"}
+    for name, value in without.items():
+        if (asked := getattr(spec, name)) != value:
+            problem = type(spec.problem).__name__
+            raise UsageError(f"{problem} has no classes, which {name}={asked!r} needs; give {name}={value!r}")
+
+
 class Recorder:
     """Collects the events of one run.
 
     Attributes:
         rows: of the curves.
-        tally: sum of losses and number of examples by class since the last row, shape (2, c).
+        tally: sum of losses and number of examples by class since the last row, shape (2, c); without classes (2, 1).
     """
 
     def __init__(self, task: Task, spec: Spec) -> None:
         self.task, self.spec = task, spec
-        self.counts = task.class_counts.numpy()
+        self.counts = NOTHING if task.classes is None else task.known_classes()[1].numpy()
         self.groups = frequency_groups(self.counts, spec.groups) if spec.groups else None
         self.rows: list[Row] = []
-        self.tally = torch.zeros(2, len(self.counts), dtype=torch.float64)
+        self.tally = torch.zeros(2, max(1, len(self.counts)), dtype=torch.float64)
         self.probed: dict[str, list[Mapping[str, np.ndarray]]] = {probe.name: [] for probe in spec.probes}
 
     def see(self, event: Event) -> None:
@@ -77,7 +93,7 @@ class Recorder:
         return not self.tally.any()
 
     def _count(self, examples: Tensor, losses: Tensor) -> None:
-        classes = self.task.classes[examples]
+        classes = torch.zeros_like(examples) if self.task.classes is None else self.task.classes[examples]
         self.tally[0].index_add_(0, classes, losses.double())
         self.tally[1].index_add_(0, classes, torch.ones(len(classes), dtype=torch.float64))
 
@@ -132,12 +148,12 @@ class Recorder:
         if self.groups:
             yield "group", self._by_group(columns["classes"], columns["visited"])
         if self.spec.by_class:
-            yield "class", columns["classes"].astype(str(self.task.weights.dtype).removeprefix("torch."))
+            yield "class", columns["classes"].astype(str(self.task.shares.dtype).removeprefix("torch."))
         if self.task.held_out is not None:
             yield "held_out_loss", columns["held_out_loss"]
             if self.groups:
-                counts = self.task.held_out.class_counts.numpy()
-                yield "held_out_group", loss_by_group(columns["held_out_classes"], counts, self.groups)
+                _, counts = self.task.held_out.known_classes()
+                yield "held_out_group", loss_by_group(columns["held_out_classes"], counts.numpy(), self.groups)
 
     def _by_group(self, classes: np.ndarray, visited: np.ndarray) -> np.ndarray:
         """Return the mean loss of each group over the examples visited, shape (rows, G)."""

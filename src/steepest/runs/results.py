@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from steepest.errors import unknown
 from steepest.runs.store import Run, Store
-from steepest.runs.sweep import Known, Search, Sweep, learning_rate, selection_loss
+from steepest.runs.sweep import Known, Lookup, Search, Sweep, learning_rate, selection_loss
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,7 @@ class SweepResults:
 
     def __init__(self, sweep: Sweep, store: Store) -> None:
         self.sweep = sweep
-        self._known: Known = lambda runnable: store.get(runnable.id)
+        self._known: Known = Lookup(store).now()
         self.searches: dict[str, Search] = {m.label: s for m, s in sweep.searches(self._known).items()}
 
     def __repr__(self) -> str:

@@ -5,16 +5,18 @@ Both are frozen descriptions with an identity; `execute()` gives the outcome tha
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import torch
 from pydantic import AfterValidator, Field, SerializeAsAny
 
-from steepest.component import Component, canonical_json, declaration, describe, identity
+from steepest.component import Component, canonical_json, declaration, describe, identity, name_of
+from steepest.errors import UsageError
 from steepest.problems.base import Problem, Work
 from steepest.runs.method import Method, is_numeric
 from steepest.runs.probe import Probe
@@ -79,46 +81,135 @@ class Spec(Component):
     device: Annotated[str, AfterValidator(_device)] = "cpu"
 
     @cached_property
-    def id(self) -> str:
-        """Return the identity of the run."""
-        return identity(self)
+    def family(self) -> Family:
+        """Return what this run shares with those that differ in learning rate and seed only."""
+        return Family(self)
+
+    def beside(self, **fields: Any) -> Spec:
+        """Return the spec with another method, learning rate or seed, the rest described as it was described here."""
+        other, family = self.changed(**fields), self.family
+        if "method" in fields:
+            family = Family(other, family.described | {"method": describe(other.method)})
+        vars(other)["family"] = family
+        return other
+
+    def description(self) -> dict[str, Any]:
+        """Return what is hashed and stored. It stays as it was when first asked for; `changed()` is described anew."""
+        return self.family.described | {"lr": self.lr, "seed": self.seed}
 
     @cached_property
+    def id(self) -> str:
+        """Return the identity of the run."""
+        return self.family.name(self.lr, self.seed)
+
+    @property
     def kinship(self) -> str:
         """Return what runs that may train in one stack share: all but learning rate, seed and numbers of method and problem."""
-        fields = {
-            name: value for name, value in self.fields().items() if name not in ("method", "lr", "seed", "problem")
-        }
-        problem = {name: value for name, value in describe(self.problem).items() if name not in self.problem.scalars}
-        options = {name: value for name, value in self.method.options.items() if not is_numeric(value)}
-        return canonical_json([describe(fields), problem, declaration(self.method.optimizer), describe(options)])
+        return self.family.kinship
 
     def work(self) -> Work:
         """Return the cost of the run."""
-        return self._work
+        return self.family.work
+
+
+class Family:
+    """Runs that differ in learning rate and seed only; what they share is described once, when it is first asked for.
+
+    Args:
+        spec: any one of them.
+        described: the description without learning rate and seed, where it is known.
+    """
+
+    def __init__(self, spec: Spec, described: dict[str, Any] | None = None) -> None:
+        self._spec = spec
+        if described is not None:
+            self.described = described
 
     @cached_property
-    def _work(self) -> Work:
-        training = self.problem.work().times(self.steps)
-        return Work(*map(sum, zip(training, self.problem.evaluation(), strict=True)))
+    def described(self) -> dict[str, Any]:
+        """Return the description without learning rate and seed."""
+        whole = Component.description(self._spec)
+        return {name: value for name, value in whole.items() if name not in ("lr", "seed")}
+
+    def name(self, lr: float, seed: int) -> str:
+        """Return the identity of the run of this learning rate and seed."""
+        first, between, last = self._text
+        return name_of(f"{first}{canonical_json(lr)}{between}{canonical_json(seed)}{last}")
+
+    @cached_property
+    def _text(self) -> list[str]:
+        """Return the canonical JSON of the description, cut where learning rate and seed stand."""
+        texts = {name: canonical_json(value) for name, value in self.described.items()} | {"lr": "\0", "seed": "\0"}
+        return ("{" + ",".join(f"{canonical_json(name)}:{texts[name]}" for name in sorted(texts)) + "}").split("\0")
+
+    @cached_property
+    def kinship(self) -> str:
+        """Return what runs that may train in one stack share."""
+        method, problem = self.described["method"], self.described["problem"]
+        options = {name for name, value in self._spec.method.options.items() if is_numeric(value)}
+        scalars = self._spec.problem.scalars
+        shared = {
+            "method": method | {"options": {n: v for n, v in method["options"].items() if n not in options}},
+            "problem": {name: value for name, value in problem.items() if name not in scalars},
+        }
+        return canonical_json(self.described | shared)
+
+    @cached_property
+    def work(self) -> Work:
+        """Return the cost of a run."""
+        training = self._spec.problem.work().times(self._spec.steps)
+        return Work(*map(sum, zip(training, self._spec.problem.evaluation(), strict=True)))
 
 
 @dataclass(frozen=True)
 class Calculation:
     """A direct calculation that is stored like a run: a closed form against a solver, an identity against autograd.
 
+    A function with a parameter `checkpoint` is given a file there in which it may keep its state, whole or not at all
+    (`steepest.files.write_atomically`), and finds it again when it was stopped; it is deleted when the run is stored.
+
     Args:
         function: a module-level function, named by `declared`, of `options` (and of `seed`, unless None) that returns
-            named numbers, or `(numbers, tables)` with Arrow tables.
+            named numbers; or `(numbers, tables)` or `(numbers, tables, tensors)`, with Arrow tables and tensors by
+            name; or an `Outcome`.
         options: its keyword arguments.
         seed: passed on as `seed`, or None where nothing is random.
-        takes: about how many CPU seconds it takes; no part of its identity.
+        takes: about how many CPU seconds it takes, or its `Work`; no part of its identity.
+        device: passed on as `device`, unless it is `cpu`.
+        threads: of torch and of numpy's BLAS.
+
+    Raises:
+        UsageError: no such device, or a device other than `cpu` for a function without the parameter `device`; no thread.
     """
 
     function: Callable[..., Any]
     options: Mapping[str, Any] = field(default_factory=dict)
     seed: int | None = None
-    takes: float = 0.5
+    takes: float | Work = 0.5
+    device: str = "cpu"
+    threads: int = 1
+
+    added: ClassVar[Mapping[str, Any]] = {"device": "cpu", "threads": 1}
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot run."""
+        try:
+            _device(self.device)
+        except ValueError as error:
+            raise UsageError(f"Calculation.device: {error}") from None
+        if self.device != "cpu" and not self.accepts("device"):
+            name = self.function.__name__
+            raise UsageError(f"device={self.device}: {name} has no parameter `device`; give it one, or device='cpu'")
+        if self.threads < 1:
+            raise UsageError(f"Calculation.threads = {self.threads}: give at least one thread")
+
+    def accepts(self, parameter: str) -> bool:
+        """Return whether the function has a parameter of this name that `options` leaves open."""
+        return parameter in inspect.signature(self.function).parameters and parameter not in self.options
+
+    def changed(self, **fields: Any) -> Self:
+        """Return a copy with `fields` replaced, described anew."""
+        return replace(self, **fields)
 
     @cached_property
     def id(self) -> str:
@@ -126,13 +217,18 @@ class Calculation:
         return identity(self)
 
     def description(self) -> dict[str, Any]:
+        """Return what is hashed and stored. It stays as it was when first asked for; `changed()` is described anew."""
+        return dict(self._described)
+
+    @cached_property
+    def _described(self) -> dict[str, Any]:
         """Return name and version of the function, options and seed, ready for JSON."""
-        options = describe(dict(self.options))
-        return declaration(self.function) | {"options": options, "seed": self.seed}
+        added = {name: getattr(self, name) for name, value in self.added.items() if getattr(self, name) != value}
+        return declaration(self.function) | added | {"options": describe(dict(self.options)), "seed": self.seed}
 
     def work(self) -> Work:
-        """Return the stated time, as operations on a machine like the one where it was measured."""
-        return Work(flops=self.takes * NOMINAL_RATE, logits=0.0)
+        """Return the stated cost; seconds count as operations on a machine like the one where they were measured."""
+        return self.takes if isinstance(self.takes, Work) else Work(flops=self.takes * NOMINAL_RATE, logits=0.0)
 
 
 Runnable = Spec | Calculation

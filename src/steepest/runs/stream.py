@@ -6,18 +6,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterable, Sequence
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
 from steepest.errors import StoreError
 from steepest.runs.cost import seconds
 from steepest.runs.executors import executor
-from steepest.runs.lockstep import Lockstep, bundles
+from steepest.runs.lockstep import Lockstep, Queue
 from steepest.runs.results import SweepResults
 from steepest.runs.spec import Runnable
 from steepest.runs.store import Run, Store, default_store
-from steepest.runs.sweep import Calculations, Known, Plan, Progress, Sweep, Trainable
+from steepest.runs.sweep import Calculations, Known, Lookup, Plan, Sweep, Trainable, at_once
 
 
 @dataclass(frozen=True)
@@ -26,64 +27,142 @@ class Step:
 
     Attributes:
         finished: the run that just finished, the last of those that trained together, None at the start.
-        progress: how far each plan has come, in the order of the plans.
+        done: number of runs in the store.
+        expected: number of runs when all is done, if no grid has to grow.
         seconds_left: estimated CPU seconds, corrected by what finished runs of this stream took.
+        lacking: places of the plans that need further runs.
     """
 
     finished: Run | None
-    progress: tuple[Progress, ...]
+    done: int
+    expected: int
     seconds_left: float
+    lacking: frozenset[int]
 
-    @property
-    def done(self) -> int:
-        """Return the number of runs in the store."""
-        pending = {item.id for part in self.progress for item in part.pending}
-        return len(_explored(self.progress) - pending)
 
-    @property
-    def expected(self) -> int:
-        """Return the number of runs when all is done, if no grid has to grow."""
-        return len(_explored(self.progress)) + sum(count for _, count in _later(self.progress))
+class Agenda:
+    """What plans still need, kept up to date as runs finish; each run is looked at once, and each part of a plan as seldom.
+
+    Args:
+        plans: in the order in which they are run.
+        known: finds runs.
+
+    Attributes:
+        pending: the runs needed next, by id.
+        arrivals: those that are new among them, with the number of the part that needs them.
+        seconds: estimated for what is pending.
+    """
+
+    def __init__(self, plans: Sequence[Trainable], known: Known) -> None:
+        self.pending: dict[str, Runnable] = {}
+        self.arrivals: list[tuple[Runnable, int]] = []
+        self.seconds = 0.0
+        self._parts = [(place, part) for place, plan in enumerate(plans) for part in plan.parts()]
+        self._explored: set[str] = set()
+        self._waiting: dict[str, list[int]] = {}  # the parts that wait for a run
+        self._missing = [0] * len(self._parts)  # how many runs each part waits for
+        self._later: dict[
+            str, tuple[int, float]
+        ] = {}  # runs expected later and their seconds, by the first of a search
+        self._searches: dict[int, list[str]] = {}  # those first ones, by part
+        self._runs_later, self._seconds_later = 0, 0.0
+        self._unfinished = Counter(place for place, _ in self._parts)
+        self._known = known
+        now = at_once(known)
+        for part in range(len(self._parts)):
+            self._ask(part, now)
+
+    def finish(self, names: Iterable[str]) -> None:
+        """Take note of runs that are in the store now."""
+        ready = []
+        for name in names:
+            if name in self.pending:
+                self.seconds -= seconds(self.pending.pop(name).work())
+            for part in self._waiting.pop(name, ()):
+                self._missing[part] -= 1
+                if not self._missing[part]:
+                    ready.append(part)
+        for part in ready:
+            self._ask(part, self._known)
+
+    def _ask(self, number: int, known: Known) -> None:
+        """Ask a part anew what it needs."""
+        place, part = self._parts[number]
+        progress = part(known)
+        self._explored.update(item.id for item in progress.explored)
+        self._expect(number, progress.later)
+        self._missing[number] = len(progress.pending)
+        if not progress.pending:
+            self._unfinished[place] -= 1
+        for item in progress.pending:
+            self._waiting.setdefault(item.id, []).append(number)
+            if item.id not in self.pending:
+                self.pending[item.id] = item
+                self.seconds += seconds(item.work())
+            self.arrivals.append((item, number))
+
+    def step(self, finished: Run | None = None, correction: float = 1.0) -> Step:
+        """Return how far the plans have come."""
+        return Step(
+            finished,
+            done=len(self._explored) - len(self.pending),
+            expected=len(self._explored) + self._runs_later,
+            seconds_left=(self.seconds + self._seconds_later) * correction if self.pending else 0.0,
+            lacking=frozenset(place for place, parts in self._unfinished.items() if parts),
+        )
+
+    def _expect(self, number: int, later: Sequence[tuple[Runnable, int]]) -> None:
+        """Replace what a part expects later; a search that several plans share counts once."""
+        new = {item.id: (count, count * seconds(item.work())) for item, count in later}
+        old = [self._later.pop(name, (0, 0.0)) for name in {*self._searches.get(number, ()), *new}]
+        self._later |= new
+        self._searches[number] = list(new)
+        self._runs_later += sum(count for count, _ in new.values()) - sum(count for count, _ in old)
+        self._seconds_later += sum(cost for _, cost in new.values()) - sum(cost for _, cost in old)
 
 
 def stream(
     plans: Sequence[Trainable], store: Store, jobs: int = 1, lockstep: Lockstep = "auto"
 ) -> Generator[Step, None, None]:
     """Execute what `plans` need and `store` lacks, in the order of the plans; yield at the start and as runs finish."""
-    known = lookup(store)
-    parts = tuple(plan.progress(known) for plan in plans)
+    agenda = Agenda(plans, lookup(store))
     estimated = measured = 1.0  # a second of trust in the estimate
-    yield Step(None, parts, cpu_seconds_left(parts))
-    first = next((item for part in parts for item in part.pending), None)
-    if first is None:
+    yield (step := agenda.step())
+    if not agenda.pending:
         return
-    running: dict[str, Runnable] = {}
-    with executor(store, jobs, first, lockstep) as engine:
-        free = engine.slots + engine.ahead
+    with executor(store, jobs, next(iter(agenda.pending.values())), lockstep) as engine:
+        queue, free = Queue(engine.slots, lockstep), engine.slots + engine.ahead
+        running = 0
         while True:
-            waiting = {item.id: item for part in parts for item in part.pending if item.id not in running}
-            for bundle in bundles(waiting.values(), engine.slots, lockstep)[:free]:
+            for bundle in _handed_out(agenda, queue, store, free - running):
                 engine.submit(bundle)
-                running |= {item.id: item for item in bundle}
-                free -= 1
+                running += 1
             if not running:
-                return
+                break
             finished = [_stored(store, name) for name in engine.next_finished()]
-            free += 1
-            estimated += sum(seconds(running.pop(run.id).work()) for run in finished)
+            running -= 1
+            estimated += sum(seconds(agenda.pending[run.id].work()) for run in finished)
             measured += sum(run.seconds for run in finished)
-            parts = _refreshed(plans, parts, known, {run.id for run in finished})
-            yield Step(finished[-1], parts, cpu_seconds_left(parts) * measured / estimated)
+            agenda.finish([run.id for run in finished])
+            yield (step := agenda.step(finished[-1], measured / estimated))
+    if step.lacking and not agenda.pending:  # the last runs came from others
+        yield agenda.step(step.finished)
 
 
-def _refreshed(
-    plans: Sequence[Trainable], parts: Sequence[Progress], known: Known, finished: set[str]
-) -> tuple[Progress, ...]:
-    """Ask those plans again that waited for finished runs, and the first that waits at all: others may fill the store too."""
-    first = next((place for place, part in enumerate(parts) if part.pending), None)
-    stale = {place for place, part in enumerate(parts) if any(item.id in finished for item in part.pending)} | {first}
-    pairs = zip(plans, parts, strict=True)
-    return tuple(plan.progress(known) if place in stale else part for place, (plan, part) in enumerate(pairs))
+def _handed_out(agenda: Agenda, queue: Queue, store: Store, most: int) -> Iterator[tuple[Runnable, ...]]:
+    """Yield up to `most` bundles for workers, without the runs that others have stored meanwhile."""
+    while most:
+        for item, part in agenda.arrivals:
+            queue.add(item, part)
+        agenda.arrivals.clear()
+        bundle = queue.next(agenda.seconds)
+        if bundle is None:
+            return
+        there = {item.id for item in bundle if store.get(item.id) is not None}
+        agenda.finish(there)
+        if absent := tuple(item for item in bundle if item.id not in there):
+            most -= 1
+            yield absent
 
 
 def _stored(store: Store, name: str) -> Run:
@@ -91,22 +170,6 @@ def _stored(store: Store, name: str) -> Run:
     if found is None:
         raise StoreError(f"run {name} has gone from {store.root} since it was stored; repeat the command")
     return found
-
-
-def cpu_seconds_left(parts: Sequence[Progress]) -> float:
-    """Return the estimated CPU seconds of what is pending and expected; shared runs count once."""
-    pending = {item.id: item for part in parts for item in part.pending}
-    now = sum(seconds(item.work()) for item in pending.values())
-    return now + sum(count * seconds(item.work()) for item, count in _later(parts))
-
-
-def _explored(parts: Iterable[Progress]) -> set[str]:
-    return {item.id for part in parts for item in part.explored}
-
-
-def _later(parts: Iterable[Progress]) -> Iterable[tuple[Runnable, int]]:
-    """Return (first spec, runs expected later) of each search, shared ones once."""
-    return {item.id: (item, count) for part in parts for item, count in part.later}.values()
 
 
 @overload
@@ -136,7 +199,7 @@ def run(
     Raises:
         StoreError, DataError: see `steepest.errors`.
     """
-    store = store if isinstance(store, Store) else Store(store or default_store())
+    plan, store = plan.fresh(), store if isinstance(store, Store) else Store(store or default_store())
     for _ in stream([plan], store, jobs or available_cores(), lockstep):
         pass
     if isinstance(plan, Sweep):
@@ -144,9 +207,9 @@ def run(
     return [found for item in plan.calculations if (found := store.get(item.id)) is not None]
 
 
-def lookup(store: Store) -> Known:
-    """Return the function that finds a runnable's stored run."""
-    return lambda runnable: store.get(runnable.id)
+def lookup(store: Store) -> Lookup:
+    """Return what finds a runnable's stored run."""
+    return Lookup(store)
 
 
 def available_cores() -> int:

@@ -15,22 +15,64 @@ that is ahead gets its other seeds, until the one ahead has them all. The rule a
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import chain, islice, product
 from typing import Annotated, Any, ClassVar, NamedTuple, Protocol
 
-from pydantic import AfterValidator, Field, PrivateAttr, SerializeAsAny
+from pydantic import AfterValidator, Field, SerializeAsAny
 
 from steepest.component import Component
 from steepest.errors import UsageError
 from steepest.problems.base import Problem
 from steepest.runs.method import Method
 from steepest.runs.probe import Probe
-from steepest.runs.spec import Calculation, Runnable, Spec
-from steepest.runs.store import Run
+from steepest.runs.spec import Calculation, Family, Runnable, Spec
+from steepest.runs.store import Run, Store
 from steepest.runs.train import Weighting
 
 Known = Callable[[Runnable], Run | None]
+FEW = 200  # files of absent runs that are looked for one by one; with more, the folder is listed
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Finds the stored run of a runnable."""
+
+    store: Store
+
+    def __call__(self, runnable: Runnable) -> Run | None:
+        return self.store.get(runnable.id)
+
+    def now(self) -> Known:
+        """Return the same for the runs that are there now, quick where many are absent."""
+        absent, present = 0, None
+
+        def known(runnable: Runnable) -> Run | None:
+            nonlocal absent, present
+            if present is not None and runnable.id not in present:
+                return None
+            run = self.store.get(runnable.id)
+            absent += run is None
+            if absent == FEW and present is None:
+                present = frozenset(_names(self.store))
+            return run
+
+        return known
+
+
+def _names(store: Store) -> list[str]:
+    with suppress(FileNotFoundError):  # of a store that is only read
+        return os.listdir(store.runs)
+    return []
+
+
+def at_once(known: Known) -> Known:
+    """Return what answers many questions at once, and for this moment only."""
+    return known.now() if isinstance(known, Lookup) else known
 
 
 def _ascending(exponents: tuple[float, ...]) -> tuple[float, ...]:
@@ -105,7 +147,7 @@ class Sweep(Component):
         optimizers: `{method: grid}`.
         steps: updates per run, T.
         seeds: at least three for a verdict; stage 1 uses the first.
-        groups: frequency groups recorded.
+        groups: frequency groups recorded; left out, ten where the problem has classes.
         weighting: class weights of the objective.
         refine: half-width of stage 2 in decades; None runs the whole stage-1 grid with every seed and stops there.
         extend: how many times a grid may grow at an edge.
@@ -129,43 +171,64 @@ class Sweep(Component):
     every: Annotated[int, Field(ge=1)] | None = None
     l2: float = 0.0
     device: str = "cpu"
-    _specs: dict[tuple[Method, float, int], Spec] = PrivateAttr(default_factory=dict)
+
+    def fresh(self) -> Sweep:
+        """Return the same sweep, whose runs are described anew: code that was edited meanwhile gives new runs."""
+        return self.changed()
+
+    @cached_property
+    def recorded_groups(self) -> int | None:
+        """Return the frequency groups recorded: those asked for, or ten where the problem has classes."""
+        return self.groups if "groups" in self.model_fields_set or self.problem.has_classes else None
 
     def spec(self, method: Method, exponent: float, seed: int) -> Spec:
         """Return the spec of one run of the sweep."""
-        key = (method, exponent, seed)
-        if key not in self._specs:
-            self._specs[key] = Spec(
-                problem=self.problem,
-                method=method,
-                lr=learning_rate(exponent),
-                steps=self.steps,
-                seed=seed,
-                weighting=self.weighting,
-                groups=self.groups,
-                by_class=self.by_class,
-                probes=self.probes,
-                every=self.every,
-                l2=self.l2,
-                device=self.device,
-            )
-        return self._specs[key]
+        return self.specs(method, [exponent], [seed])[0]
+
+    def specs(self, method: Method, exponents: Iterable[float], seeds: Iterable[int]) -> list[Spec]:
+        """Return the specs of one method at some rates, each with all of `seeds`."""
+        if method not in self._planned:
+            self._planned[method] = self._first.beside(method=method), {}
+        example, planned = self._planned[method]
+        found = []
+        for key in product(exponents, seeds):
+            if key not in planned:
+                planned[key] = example.beside(lr=learning_rate(key[0]), seed=key[1])
+            found.append(planned[key])
+        return found
+
+    @cached_property
+    def _planned(self) -> dict[Method, tuple[Spec, dict[tuple[float, int], Spec]]]:
+        """Return one spec of each method, and all by exponent and seed, as far as they were asked for."""
+        return {}
+
+    @cached_property
+    def _first(self) -> Spec:
+        """Return a spec that all others are like, so that what they share is described once."""
+        shared = {name: value for name, value in self.fields().items() if name in Spec.model_fields}
+        method = next(iter(self.optimizers))
+        return Spec(**shared | {"method": method, "lr": 1.0, "seed": self.seeds[0], "groups": self.recorded_groups})
 
     def searches(self, known: Known) -> dict[Method, Search]:
         """Return the state of every method's search."""
+        known = at_once(known)
         return {method: Search(self, method, known) for method in self.optimizers}
 
     def progress(self, known: Known) -> Progress:
         """Return the specs looked at so far, those needed next, and how many more are expected after them."""
-        searches = self.searches(known).values()
-        explored = [spec for search in searches for spec in search.explored]
-        pending = [spec for search in searches for spec in search.pending]
-        later = [
-            (search.explored[0], max(0, self._expected(self.optimizers[search.method]) - len(search.explored)))
-            for search in searches
-            if search.pending
-        ]
-        return Progress(explored, pending, later)
+        known = at_once(known)
+        explored, pending, later = zip(*(part(known) for part in self.parts()), strict=True)
+        return Progress(*(list(chain.from_iterable(lists)) for lists in (explored, pending, later)))
+
+    def parts(self) -> list[Part]:
+        """Return the search of each method, which goes on without the others."""
+        return [partial(self._progress_of, method) for method in self.optimizers]
+
+    def _progress_of(self, method: Method, known: Known) -> Progress:
+        search = Search(self, method, known)
+        explored = search.explored
+        later = max(0, self._expected(self.optimizers[method]) - len(explored))
+        return Progress(explored, search.pending, [(explored[0], later)] if search.pending else [])
 
     def _expected(self, grid: Grid) -> int:
         seeds = len(self.seeds)
@@ -196,11 +259,14 @@ class Progress(NamedTuple):
         return sum(count for _, count in self.later)
 
 
+Part = Callable[[Known], Progress]
+
+
 class Trainable(Protocol):
     """A plan, or anything that `steepest.runs.stream.stream` can train: it says what it still needs, given what is known."""
 
-    def progress(self, known: Known) -> Progress:
-        """Return what was looked at, what is needed next, and how many runs come later."""
+    def parts(self) -> Sequence[Part]:
+        """Return its parts: each says how far it is, and is asked again when all that it needed next is there."""
 
 
 class Search:
@@ -218,6 +284,7 @@ class Search:
     def __init__(self, sweep: Sweep, method: Method, known: Known) -> None:
         self.sweep, self.method, self.known = sweep, method, known
         self._explored: dict[str, Spec] = {}
+        self._counted: dict[str, float] = {}  # selection losses of known runs
         self.pending: list[Spec] = []
         self.rates: list[float] = []
         self.table: dict[float, float] = {}
@@ -268,10 +335,20 @@ class Search:
 
     def _losses(self, exponents: list[float], seeds: tuple[int, ...]) -> dict[float, float]:
         """Return the worst selection loss of some seeds by exponent; empty while runs are pending."""
-        specs = [self.sweep.spec(self.method, e, seed) for e in exponents for seed in seeds]
+        specs = self.sweep.specs(self.method, exponents, seeds)
         self._explored |= {spec.id: spec for spec in specs}
-        self.pending = [spec for spec in specs if self.known(spec) is None]
-        return {} if self.pending else {e: self._selection_loss(e, seeds) for e in exponents}
+        counted, known = self._counted, self.known
+        self.pending = []
+        for spec in specs:
+            if spec.id not in counted:
+                if run := known(spec):
+                    counted[spec.id] = selection_loss(run.facts)
+                else:
+                    self.pending.append(spec)
+        if self.pending:
+            return {}
+        losses = iter([counted[spec.id] for spec in specs])
+        return {e: max(islice(losses, len(seeds))) for e in exponents}
 
     @property
     def explored(self) -> list[Spec]:
@@ -299,9 +376,6 @@ class Search:
         """Return the runs at the exponents of `table` at which no seed diverged, in ascending order."""
         runs = {exponent: self.runs(exponent) for exponent in sorted(self.table)}
         return {exponent: at for exponent, at in runs.items() if all(run.state == "done" for run in at)}
-
-    def _selection_loss(self, exponent: float, seeds: tuple[int, ...]) -> float:
-        return max(selection_loss(self._run(exponent, seed).facts) for seed in seeds)
 
     def _hopeless(self, exponent: float, seed: int) -> bool:
         facts = self._run(exponent, seed).facts
@@ -334,13 +408,32 @@ def _argmin(table: Mapping[float, float]) -> float:
 
 @dataclass(frozen=True)
 class Calculations:
-    """A fixed list of calculations or single runs, with the manners of a sweep."""
+    """A fixed list of calculations or single runs; it answers `progress()` like a sweep."""
 
     calculations: tuple[Runnable, ...]
 
+    def fresh(self) -> Calculations:
+        """Return the same calculations, described anew: code that was edited meanwhile gives new runs."""
+        examples: dict[Family, Spec] = {}
+        return Calculations(tuple(_fresh(item, examples) for item in self.calculations))
+
     def progress(self, known: Known) -> Progress:
         """Return all of them, and those not known yet."""
+        known = at_once(known)
         return Progress(list(self.calculations), [c for c in self.calculations if known(c) is None])
+
+    def parts(self) -> list[Part]:
+        """Return the whole."""
+        return [self.progress]
+
+
+def _fresh(item: Runnable, examples: dict[Family, Spec]) -> Runnable:
+    """Return the same run described anew; what a family shares is described once."""
+    if not isinstance(item, Spec):
+        return item.changed()
+    if item.family not in examples:
+        examples[item.family] = item.changed()
+    return examples[item.family].beside(lr=item.lr, seed=item.seed)
 
 
 Plan = Sweep | Calculations

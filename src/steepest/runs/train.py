@@ -47,9 +47,10 @@ def example_weights(task: Task, weighting: Weighting = "none") -> Tensor:
     example and so no weight (Kunstner et al. 2024, appendix on reweighted losses).
     """
     if weighting in ("none", "logit-adjusted"):
-        return task.weights
-    counts = task.class_counts[task.classes].to(task.weights.dtype)
-    weights = task.weights / (counts if weighting == "inverse" else counts.sqrt())
+        return task.shares
+    classes, counts = task.known_classes()
+    counts = counts[classes].to(task.shares.dtype)
+    weights = task.shares / (counts if weighting == "inverse" else counts.sqrt())
     return weights / weights.sum()
 
 
@@ -65,7 +66,7 @@ def adjust_logits(task: Task) -> None:
     """
     if task.output_bias is None:
         raise ValueError("the logit-adjusted loss needs a model whose logits have a bias")
-    counts = task.class_counts.clamp(min=1).double()
+    counts = task.known_classes()[1].clamp(min=1).double()
     bias = task.params[task.output_bias]
     with torch.no_grad():
         bias += (counts / counts.sum()).log().to(bias)
@@ -73,15 +74,16 @@ def adjust_logits(task: Task) -> None:
 
 def loss_by_class(task: Task, losses: Tensor) -> Tensor:
     """Return the mean loss of each class, shape (c,), float64; NaN where a class is absent."""
-    weights = task.weights.double()
-    zeros = torch.zeros(len(task.class_counts), dtype=torch.float64)
-    total = zeros.index_add(0, task.classes, losses.double() * weights)
-    return total / zeros.index_add(0, task.classes, weights)
+    classes, counts = task.known_classes()
+    weights = task.shares.double()
+    zeros = torch.zeros(len(counts), dtype=torch.float64)
+    total = zeros.index_add(0, classes, losses.double() * weights)
+    return total / zeros.index_add(0, classes, weights)
 
 
 def mean_loss(task: Task, losses: Tensor) -> float:
     """Return the unweighted mean loss Σ_i ℓ_i/n in float64."""
-    return float(losses.double() @ task.weights.double())
+    return float(losses.double() @ task.shares.double())
 
 
 def evaluate(task: Task, params: Params) -> Tensor:
@@ -90,7 +92,7 @@ def evaluate(task: Task, params: Params) -> Tensor:
         with torch.no_grad():
             return task.loss_by_example(params)
     batches = task.batches
-    losses = torch.zeros(len(task.classes))
+    losses = torch.zeros(batches.num_items * batches.examples_per_item)
     for _, items in _chunks(torch.arange(batches.num_items), batches):
         losses[batches.examples(items)] = batches.losses(params, items).float().cpu()
     return distributed.total(losses)

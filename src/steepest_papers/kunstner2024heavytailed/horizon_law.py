@@ -103,7 +103,7 @@ def rarity(counts: np.ndarray) -> np.ndarray:
 
 def group_rarity(results: Results) -> np.ndarray:
     """Return 1/π_g of the figure's text; no seed changes it."""
-    return rarity(results.settings.problem().setup(0).class_counts.numpy())
+    return rarity(results.settings.problem().setup(0).known_classes()[1].numpy())
 
 
 def slope_of_groups(rarities: np.ndarray, times: np.ndarray) -> float:

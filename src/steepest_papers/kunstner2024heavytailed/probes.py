@@ -39,7 +39,7 @@ class CurvatureByClass(Probe):
 
     def measure(self, task: Task, params: Params) -> Mapping[str, np.ndarray]:
         """Return the columns."""
-        X, y, counts = inputs(task), task.classes, task.class_counts
+        X, (y, counts) = inputs(task), task.known_classes()
         P = probabilities(X, params)
         own = P.gather(1, y[:, None])[:, 0].double()
         columns = {
@@ -72,8 +72,9 @@ class ProbabilityByGroup(Probe):
 
     def measure(self, task: Task, params: Params) -> Mapping[str, np.ndarray]:
         """Return the columns."""
-        own = probabilities(inputs(task), params).gather(1, task.classes[:, None])[:, 0].numpy()
-        group = frequency_groups(task.class_counts.numpy(), self.groups).of_class[task.classes.numpy()]
+        classes, counts = task.known_classes()
+        own = probabilities(inputs(task), params).gather(1, classes[:, None])[:, 0].numpy()
+        group = frequency_groups(counts.numpy(), self.groups).of_class[classes.numpy()]
         present = np.unique(group)
         band = np.array([np.quantile(own[group == g], BAND) for g in present])
         return {"group": present, "p05": band[:, 0], "p50": band[:, 1], "p95": band[:, 2]}
@@ -95,7 +96,7 @@ class HessianBlocks(Probe):
 
     def measure(self, task: Task, params: Params) -> Mapping[str, np.ndarray]:
         """Return the columns."""
-        X, ordered = inputs(task), torch.argsort(task.class_counts, descending=True, stable=True)
+        X, ordered = inputs(task), torch.argsort(task.known_classes()[1], descending=True, stable=True)
         positions = np.linspace(0, len(ordered) - 1, min(self.size, len(ordered))).round()
         chosen = ordered[torch.from_numpy(positions.astype(np.int64))]
         traces = hessian_block_traces(X, probabilities(X, params), chosen)

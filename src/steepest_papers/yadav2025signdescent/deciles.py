@@ -55,7 +55,7 @@ class LossByDecile(Probe):
         """Return the columns."""
         with torch.no_grad():
             losses = task.loss_by_example(params).numpy()
-        return {"decile": np.arange(1, DECILES + 1), "loss": decile_losses(losses, task.weights.numpy())}
+        return {"decile": np.arange(1, DECILES + 1), "loss": decile_losses(losses, task.shares.numpy())}
 
 
 def decile_losses(losses: np.ndarray, p: np.ndarray) -> np.ndarray:

@@ -71,7 +71,7 @@ def identities(num_classes: int, rows: int) -> tuple[dict[str, float], dict[str,
     theta = task.params["theta"].detach()
 
     def loss(theta: Tensor) -> Tensor:
-        return task.weights @ task.loss_by_example({"theta": theta})
+        return task.shares @ task.loss_by_example({"theta": theta})
 
     pi = torch.rand(rows, 1, dtype=torch.float64, generator=generator)
 

@@ -21,7 +21,7 @@ from steepest.optim import Adam, GradientDescent
 from steepest.problems import ResNet
 from steepest.runs.results import Best
 from steepest.runs.spec import Spec
-from steepest.runs.stream import cpu_seconds_left
+from steepest.runs.stream import Agenda
 from steepest.runs.sweep import Sweep
 from steepest_papers.kunstner2024heavytailed import (
     appendix_fashion,
@@ -93,9 +93,9 @@ def test_the_cost_at_paper_scale_is_known_without_imagenet_and_its_runs_say_what
         plans = figure.plans(sizes(figure, "paper"))
         plan = plans["zipf"]
         assert isinstance(plan, Sweep)
-        progress = plan.progress(lambda _: None)
-        assert cpu_seconds_left([progress]) > 3600
-        (spec, *_) = progress.pending
+        agenda = Agenda([plan], lambda _: None)
+        assert agenda.step().seconds_left > 3600
+        (spec, *_) = agenda.pending.values()
         assert isinstance(spec, Spec)
         with pytest.raises(DataError, match="--set source=FOLDER"):
             spec.problem.setup(0)

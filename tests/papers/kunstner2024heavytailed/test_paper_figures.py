@@ -18,7 +18,7 @@ from steepest.data.synthetic import HeavyTailedLabels
 from steepest.problems import LastLayer
 from steepest.runs.cost import SECONDS_PER_LOGIT, SHARE_OF_GEMM_RATE, gemm_rate
 from steepest.runs.spec import Calculation, Spec
-from steepest.runs.stream import cpu_seconds_left
+from steepest.runs.stream import Agenda
 from steepest.runs.sweep import Calculations, Sweep
 from steepest_papers.kunstner2024heavytailed import PAPER
 from steepest_papers.kunstner2024heavytailed.fig5_last_layer import horizon
@@ -97,7 +97,7 @@ def test_the_cost_of_paper_scale_is_known_without_allocating_anything() -> None:
     runs = len(progress.pending) + progress.expected_later
     assert runs == 8 * (5 + 5 - 3 + 2)
     each = 1001 * (4 * n * d * c / (SHARE_OF_GEMM_RATE * gemm_rate()) + n * c * SECONDS_PER_LOGIT)
-    assert cpu_seconds_left([progress]) == pytest.approx(runs * each, rel=1e-3)
+    assert Agenda([plan], lambda _: None).step().seconds_left == pytest.approx(runs * each, rel=1e-3)
 
 
 @pytest.mark.parametrize("figure", ["fig7", "curvature"])
