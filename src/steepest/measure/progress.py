@@ -1,6 +1,6 @@
 """Progress by frequency group: how much of its initial loss each group has lost.
 
-L_g(t) is the mean training loss of frequency group g (g = 0 the most frequent), L(t) that of all samples.
+L_g(t) is the mean training loss of frequency group g after t updates (index 0: the most frequent), L(t) that of all samples.
 """
 
 from __future__ import annotations
