@@ -58,14 +58,14 @@ def refined(runs: int) -> Sweep:
 class Memory(Store):
     """A store that keeps nothing on disk."""
 
-    def get(self, identity: str) -> Run | None:
+    def get(self, name: str) -> Run | None:
         """Return what was put."""
-        return self._known.get(identity)
+        return self._known.get(name)
 
     def invent(self, spec: Any) -> None:
         """Keep a run that is best at 10^-2."""
         facts = {"initial_objective": 9.0, "final_objective": abs(2 + math.log10(spec.lr))}
-        self._known[spec.id] = Run(self.runs / spec.id, "done", facts, {}, {}, 0.0)
+        self._known[spec.id] = Run(self.runs / spec.id, spec.id, "done", facts, {}, {}, 0.0, "alone")
 
 
 class AtOnce:

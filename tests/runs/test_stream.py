@@ -286,7 +286,7 @@ def test_a_finished_run_is_looked_at_a_few_times_in_a_sweep_of_any_size(
         if name not in handed_out:
             return None
         facts = {"initial_objective": 9.0, "final_objective": abs(1 + math.log10(handed_out[name].lr))}
-        return Run(self.runs / name, "done", facts, {}, {}, 0.0)
+        return Run(self.runs / name, name, "done", facts, {}, {}, 0.0, "alone")
 
     def counted(self: Search, sweep: Sweep, method: Method, known: Known) -> None:
         searches[method.label] += 1

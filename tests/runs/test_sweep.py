@@ -38,6 +38,10 @@ FIVE = decades(-3, 1)
 Loss = Callable[[float, int], float | None]
 
 
+def invented_run(name: str, facts: dict[str, Any], state: str = "done") -> Run:
+    return Run(Path(name), name, state, facts, files={}, environment={}, seconds=0.0, lockstep="alone")
+
+
 class World:
     """What is known: runs whose final loss is a function of exponent and seed, added when they are asked for."""
 
@@ -51,7 +55,7 @@ class World:
         assert isinstance(spec, Spec)
         final = self.loss(round(math.log10(spec.lr), 6), spec.seed)
         facts = {"initial_objective": INITIAL, "final_objective": final}
-        self.runs[spec.id] = Run(Path(spec.id), "done" if final else "diverged", facts, {}, {}, 0.0)
+        self.runs[spec.id] = invented_run(spec.id, facts, "done" if final else "diverged")
 
     def finish(self, sweep: Sweep) -> dict[Method, Search]:
         for _ in range(100):
@@ -284,7 +288,7 @@ def identity_map(x: float) -> dict[str, float]:
 def test_calculations_are_pending_until_they_are_known() -> None:
     first, second = (Calculation(identity_map, {"x": x}) for x in (1.0, 2.0))
     plan = Calculations((first, second))
-    run = Run(Path(first.id), "done", {}, {}, {}, 0.0)
+    run = invented_run(first.id, {})
     assert plan.progress(lambda _: None) == ([first, second], [first, second], ())
     assert plan.progress(lambda c: run if c is first else None).pending == [second]
 
@@ -366,7 +370,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def put(store: Store, item: Runnable) -> None:
-    store.put(item.id, item.description(), Outcome("done", {"x": 1.0}), 0.0)
+    store.put(item, Outcome("done", {"x": 1.0}), 0.0)
 
 
 def test_a_lookup_sees_what_others_store_at_once_or_at_the_next_look(store: Store) -> None:
@@ -384,7 +388,7 @@ def test_of_many_absent_runs_few_files_are_looked_for(store: Store, monkeypatch:
     items = tuple(Calculation(identity_map, {"x": float(x)}) for x in range(3 * FEW))
     put(store, items[-1])
     asked: list[str] = []
-    monkeypatch.setattr(Store, "_load", lambda _, folder: asked.append(folder.name))
+    monkeypatch.setattr(Store, "get", lambda _, name: asked.append(name))
     for _ in range(2):
         asked.clear()
         assert len(Calculations(items).progress(Lookup(Store(store.root))).pending) == 3 * FEW

@@ -155,18 +155,12 @@ class Task:
         """
         if self.weights is not None:
             return self.weights
-        if self.batches is not None:
-            n, dtype = self.batches.num_items * self.batches.examples_per_item, torch.float32
-        else:
-            with torch.no_grad():
-                losses = self.loss_by_example(self.params)
-            if losses.dim() != 1:
-                shape = tuple(losses.shape)
-                raise UsageError(
-                    f"Task.loss gives a tensor of shape {shape}; it must give one loss per example, shape (n,)"
-                )
-            n, dtype = len(losses), losses.dtype
-        return torch.full((n,), 1 / n, dtype=dtype)
+        with torch.no_grad():
+            losses = self.loss_by_example(self.params)
+        if losses.dim() != 1:
+            shape = tuple(losses.shape)
+            raise UsageError(f"Task.loss gives a tensor of shape {shape}; it must give one loss per example, shape (n,)")
+        return torch.full_like(losses, 1 / len(losses))
 
 
 def batched_task(
@@ -188,8 +182,8 @@ def batched_task(
         held_out: validation data.
         output_bias: name of the param that is added to the logits.
     """
-    y = None if classes is None else classes.flatten()
-    if y is not None and len(y) != batches.num_items * batches.examples_per_item:
+    y, n = None if classes is None else classes.flatten(), batches.num_items * batches.examples_per_item
+    if y is not None and len(y) != n:
         raise ValueError(f"{len(y)} classes do not fit {batches.num_items} items of {batches.examples_per_item}")
 
     def loss(at: Params, _: Data) -> Tensor:
@@ -202,6 +196,7 @@ def batched_task(
         data={},
         classes=y,
         class_counts=None if y is None else torch.bincount(y, minlength=num_classes),
+        weights=torch.full((n,), 1 / n),
         batches=batches,
         held_out=held_out,
         output_bias=output_bias,

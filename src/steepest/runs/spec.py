@@ -134,13 +134,13 @@ class Family:
     def name(self, lr: float, seed: int) -> str:
         """Return the identity of the run of this learning rate and seed."""
         first, between, last = self._text
-        return name_of(f"{first}{canonical_json(lr)}{between}{canonical_json(seed)}{last}")
+        return name_of(f"{first}{float.__repr__(lr)}{between}{int.__repr__(seed)}{last}")  # as JSON writes them
 
     @cached_property
     def _text(self) -> list[str]:
         """Return the canonical JSON of the description, cut where learning rate and seed stand."""
         texts = {name: canonical_json(value) for name, value in self.described.items()} | {"lr": "\0", "seed": "\0"}
-        return ("{" + ",".join(f"{canonical_json(name)}:{texts[name]}" for name in sorted(texts)) + "}").split("\0")
+        return ("{" + ",".join(f'"{name}":{texts[name]}' for name in sorted(texts)) + "}").split("\0")
 
     @cached_property
     def kinship(self) -> str:

@@ -27,7 +27,7 @@ from pydantic import AfterValidator, Field, SerializeAsAny
 
 from steepest.component import Component
 from steepest.errors import UsageError
-from steepest.problems.base import Problem
+from steepest.problems.base import Problem, Work
 from steepest.runs.method import Method
 from steepest.runs.probe import Probe
 from steepest.runs.spec import Calculation, Family, Runnable, Spec
@@ -444,7 +444,7 @@ def calculate(
     options: Mapping[str, Any] | None = None,
     *,
     seeds: Sequence[int | None] = (None,),
-    takes: float = 0.5,
+    takes: float | Work = 0.5,
 ) -> Calculations:
     """Return the plan of one calculation, or of one for each seed; arguments as of `Calculation`."""
     return Calculations(tuple(Calculation(function, options or {}, seed, takes) for seed in seeds))
