@@ -31,7 +31,7 @@ def test_a_plan_is_kept_for_the_same_arguments_and_made_anew_for_others(tmp_path
     first = plan(store, problem)
     assert plan(Store(tmp_path / "store"), problem) == first
     assert len(store.read_log("compare")) == 1
-    edited = ProblemFile.open(written(tmp_path / "other", SMALL + "\n# edited\n"))
+    edited = ProblemFile.open(written(tmp_path / "other", SMALL.replace("0.3 *", "0.4 *")))
     for changed in ({"budget": 90.0}, {"seeds": (0, 1, 2, 3)}, {"names": ("SGD", "Sign")}, {"problem": edited}):
         plan(store, **({"problem": problem} | changed))
     assert len({record["key"] for record in store.read_log("compare")}) == 5
