@@ -43,6 +43,7 @@ DERIVED = {  # caches, and what pydantic makes from fields
     "pydantic._internal._validate_call.ValidateCallWrapper",
 }  # fmt: skip
 ANY_NAME = {"globals", "eval", "exec"}  # builtins by which a function may read any name of its module
+UNORDERED = ("['set'", "['frozenset'")
 PARAMETERS = 0x4 | 0x8 | 0x20 | 0x80 | 0x100 | 0x200  # *args, **kwargs, generator, kinds of async
 
 Parts = tuple[str, list[tuple[str, Any]]]
@@ -69,7 +70,7 @@ def digest(thing: Any, name: str = "") -> str:
     colours = [_sha(label) for label in labels]
     while True:  # colours differ as soon as those of parts do; things in a circle need no first one
         refined = [
-            _sha(own + "".join(sorted(kids) if label.startswith("['set'") else kids))
+            _sha(own + "".join(sorted(kids) if label.startswith(UNORDERED) else kids))
             for label, own, kids in zip(labels, colours, ([colours[i] for i in row] for row in edges), strict=True)
         ]
         if len(set(refined)) == len(set(colours)):
@@ -160,7 +161,7 @@ def _sequence(thing: Any) -> Parts:
 
 def _set(thing: Any) -> Parts:
     plain = sorted(text for part in thing if (text := _plain(part)) is not None)
-    return "set", [("plain", repr(plain)), *(("", part) for part in thing if _plain(part) is None)]
+    return type(thing).__name__, [("plain", repr(plain)), *(("", part) for part in thing if _plain(part) is None)]
 
 
 def _mapping(thing: Any) -> Parts:
@@ -278,11 +279,9 @@ def _class(thing: type) -> Parts:
 
 def _step(thing: type) -> Iterator[tuple[str, Any]]:
     """Yield step() as it was before torch, making a first optimizer of this class, wrapped and perhaps inherited it."""
-    found = [vars(kind)["step"] for kind in thing.__mro__ if "step" in vars(kind)]
-    plain = [
-        step.__wrapped__ if isinstance(step, types.FunctionType) and hasattr(step, "hooked") else step for step in found
-    ]
-    if "step" in vars(thing) and not (plain[0] is not found[0] and plain[0] in plain[1:2]):
+    found: list[Any] = [vars(kind)["step"] for kind in thing.__mro__ if "step" in vars(kind)]
+    plain = [step.__wrapped__ if hasattr(step, "hooked") else step for step in found]
+    if "step" in vars(thing) and (plain[0] is found[0] or plain[0] not in plain[1:2]):
         yield "step", plain[0]
 
 
@@ -331,13 +330,13 @@ def _object(thing: Any) -> Parts:
         return _model(thing)
     if kind.__module__ == "ctypes":
         raise TypeError("it holds an address")
-    made = copyreg.dispatch_table[kind](thing) if kind in copyreg.dispatch_table else thing.__reduce_ex__(4)
+    made: Any = copyreg.dispatch_table[kind](thing) if kind in copyreg.dispatch_table else thing.__reduce_ex__(4)
     if isinstance(made, str):
         module = getattr(thing, "__module__", None)
         if not any(stands(thing, at, made) for at in ([module] if module else list(sys.modules))):
             raise TypeError(f"no module has it under its name {made}")
         return f"object {made}", [("class", kind)]
-    function, arguments, state, items, pairs, *_ = (*made, None, None, None, None)
+    function, arguments, state, items, pairs = [*made, None, None, None][:5]
     if isinstance(state, dict):
         state = {n: part for n, part in state.items() if not isinstance(getattr(kind, str(n), None), cached_property)}
     parts = [("class", kind), ("rebuilt by", function), ("from", arguments), ("state", state or None)]
@@ -362,32 +361,6 @@ def _tensor(thing: Any) -> Parts:
     return f"tensor {shape} {sha256(data).hexdigest()}", [("class", type(thing))]
 
 
-CONTAINERS: dict[type, Callable[[Any], Parts]] = {
-    tuple: _sequence,
-    list: _sequence,
-    set: _set,
-    frozenset: _set,
-    dict: _mapping,
-    types.MappingProxyType: _mapping,
-}
-READERS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Parts]], ...] = (
-    (types.FunctionType, _function),
-    (type, _class),
-    (types.ModuleType, _module),
-    (types.BuiltinFunctionType, _builtin),
-    (types.CodeType, lambda thing: (f"code {_read(thing).text}", [])),
-    (types.MethodType, _of("__func__", "__self__")),
-    ((staticmethod, classmethod), _of("__func__")),
-    (property, _of("fget", "fset", "fdel")),
-    (cached_property, _of("func")),
-    (functools._lru_cache_wrapper, _of("__wrapped__")),
-    (types.MethodWrapperType, _of("__name__", "__self__")),
-    ((types.WrapperDescriptorType, types.MethodDescriptorType), _of("__name__", "__objclass__")),
-    ((types.ClassMethodDescriptorType, types.GetSetDescriptorType), _of("__name__", "__objclass__")),
-    (types.MemberDescriptorType, _of("__name__", "__objclass__")),
-)
-
-
 # Instructions
 
 
@@ -401,7 +374,7 @@ class _Read(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def _read(code: types.CodeType) -> _Read:
-    steps = [step for step in dis.get_instructions(code) if step.opname != "EXTENDED_ARG"]
+    steps = [step for step in dis.get_instructions(code) if step.opname not in ("EXTENDED_ARG", "NOP")]
     inner = [_read(step.argval) for step in steps if isinstance(step.argval, types.CodeType)]
     names = {name for one in inner for name in one.names}
     imports = {name for one in inner for name in one.imports}
@@ -432,3 +405,31 @@ def _constant(value: Any) -> str:
         texts = [_constant(part) for part in value]
         return f"{type(value).__name__} {texts if isinstance(value, tuple) else sorted(texts)}"
     return _plain(value) or repr(value)
+
+
+# What is read how
+
+CONTAINERS: dict[type, Callable[[Any], Parts]] = {
+    tuple: _sequence,
+    list: _sequence,
+    set: _set,
+    frozenset: _set,
+    dict: _mapping,
+    types.MappingProxyType: _mapping,
+}
+READERS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Parts]], ...] = (
+    (types.FunctionType, _function),
+    (type, _class),
+    (types.ModuleType, _module),
+    (types.BuiltinFunctionType, _builtin),
+    (types.CodeType, lambda thing: (f"code {_read(thing).text}", [])),
+    (types.MethodType, _of("__func__", "__self__")),
+    ((staticmethod, classmethod), _of("__func__")),
+    (property, _of("fget", "fset", "fdel")),
+    (cached_property, _of("func")),
+    (functools._lru_cache_wrapper, _of("__wrapped__")),
+    (types.MethodWrapperType, _of("__name__", "__self__")),
+    ((types.WrapperDescriptorType, types.MethodDescriptorType), _of("__name__", "__objclass__")),
+    ((types.ClassMethodDescriptorType, types.GetSetDescriptorType), _of("__name__", "__objclass__")),
+    (types.MemberDescriptorType, _of("__name__", "__objclass__")),
+)
