@@ -13,7 +13,6 @@ from steepest.claims.figures import save, style
 from steepest.compare import drawing
 from steepest.compare.answer import Answer
 from steepest.compare.problem_file import ProblemFile
-from steepest.component import identity
 from steepest.files import write_atomically
 from steepest.runs.results import SweepResults
 from steepest.runs.store import Store, store_errors
@@ -28,9 +27,7 @@ def write_page(problem: ProblemFile, found: Answer, store: Store, again: str) ->
         store: where the runs are.
         again: the command that re-runs the leader.
     """
-    folder = (
-        store.root / "reports" / "compare" / f"{Path(problem.name).stem}-{identity(problem)[:6]}-{found.sweep.steps}"
-    )
+    folder = store.root / "reports" / "compare" / f"{Path(problem.name).stem}-{problem.source[:6]}-{found.sweep.steps}"
     results = SweepResults(found.sweep, store)
     footer = [f"{problem.name}: {problem.summary()}; {found.sweep.steps} updates, {len(found.sweep.seeds)} seeds"]
     with style(), store_errors(folder):

@@ -47,7 +47,7 @@ class ProblemFile(Problem):
 
     Args:
         path: of the file; only its name is part of the problem's identity.
-        code: digest of the code of model and loss.
+        source: digest of the code of model and loss.
         data: SHA-256 of the data.
         batch_size: items in an update; None takes all.
     """
@@ -55,7 +55,7 @@ class ProblemFile(Problem):
     kind: ClassVar[str] = "ProblemFile"
 
     path: str
-    code: str
+    source: str
     data: str
     batch_size: int | None
 
@@ -71,7 +71,7 @@ class ProblemFile(Problem):
         if not resolved.is_file():
             raise UsageError(f"{path}: no such file; {FRAMEWORK}")
         found = _read(str(resolved))
-        problem = cls(path=str(resolved), code=found.code, data=found.digest, batch_size=found.batch_size)
+        problem = cls(path=str(resolved), source=found.source, data=found.digest, batch_size=found.batch_size)
         _keep(problem, found)
         return problem
 
@@ -89,7 +89,7 @@ class ProblemFile(Problem):
         """
         if self not in KEPT:
             found = _read(self.path)
-            if (found.code, found.batch_size) != (self.code, self.batch_size):
+            if (found.source, found.batch_size) != (self.source, self.batch_size):
                 raise DataError(
                     f"{self.path}, or what it imports, was edited while its runs were training; repeat the command"
                 )
@@ -173,7 +173,7 @@ class Contents:
         loss: by example.
         batch_size: items in an update; None takes all.
         steps: updates in a run, or None.
-        code: digest of the code of model and loss.
+        source: digest of the code of model and loss.
         digest: SHA-256 of the data.
     """
 
@@ -183,7 +183,7 @@ class Contents:
     loss: Callable[[Tensor, Tensor], Tensor]
     batch_size: int | None
     steps: int | None
-    code: str
+    source: str
     digest: str
 
 
@@ -202,7 +202,7 @@ def _read(path: str) -> Contents:
         if not callable(getattr(module, needed, None)):
             raise UsageError(f"{name}: defines no function {needed}(); {FRAMEWORK}")
     loss = getattr(module, "loss", cross_entropy)
-    digest = code.digest({"model": module.model, "loss": loss}, name)  # before data(), which may set globals
+    source = code.digest({"model": module.model, "loss": loss}, name)  # before data(), which may set globals
     given = _called(name, "data", module.data, 0)
     train = _examples(name, "data", given)
     held_out = None
@@ -217,7 +217,7 @@ def _read(path: str) -> Contents:
         loss=loss,
         batch_size=None if batch_size is None or batch_size >= len(train.inputs) else batch_size,
         steps=_count(name, "steps", getattr(module, "steps", None)),
-        code=digest,
+        source=source,
         digest=_digest(tensors),
     )
 
