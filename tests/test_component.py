@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +15,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steepest import code
 from steepest.claims.paper import Settings
-from steepest.component import Component, canonical_json, describe, identity
+from steepest.component import Component, canonical_json, declared, describe, identity
 from steepest.data.corpus import TextFiles
 from steepest.data.synthetic import HeavyTailedLabels
 from steepest.data.tokens import BPE, Words
@@ -128,7 +130,9 @@ def test_the_version_of_a_component_changes_the_identity(monkeypatch: pytest.Mon
     before = Spec(**BASE).id
     monkeypatch.setattr(HeavyTailedLabels, "version", 2)
     assert Spec(**BASE).id != before
-    assert Calculation(square, {"x": 2.0}).id != Calculation(square, {"x": 2.0}, version=2).id
+    before = Calculation(adaptive_smoothness).id
+    monkeypatch.setattr(adaptive_smoothness, "version", 2)
+    assert Calculation(adaptive_smoothness).id != before
     assert Calculation(square, {"x": 2.0}).id != Calculation(square, {"x": 2.0}, seed=0).id
 
 
@@ -154,7 +158,7 @@ class Grown(Component):
 
 def test_a_field_that_is_added_later_does_not_orphan_old_runs() -> None:
     old, same = Old(size=3).description(), Grown(size=3).description()
-    assert old | {"kind": same["kind"]} == same
+    assert old | {"kind": "Grown", "code": same["code"]} == same
     new = Grown(size=3, colour="red").description()
     assert new == same | {"colour": "red"}
     assert identity(Grown(size=3, colour="red")) != identity(Grown(size=3))
@@ -191,13 +195,43 @@ def test_canonical_json_has_no_text_for_nan() -> None:
 
 
 def test_descriptions_name_classes_and_functions_and_unpack_collections() -> None:
-    value = {"class": SignDescent, "function": square, "tuple": (1, [2.5]), 3: None}
+    value = {"class": SignDescent, "function": square, "torch": torch.optim.SGD, "tuple": (1, [2.5]), 3: None}
     assert describe(value) == {
-        "class": "steepest.optim.sign.SignDescent",
-        "function": f"{__name__}.square",
+        "class": {"kind": "SignDescent", "version": 1},
+        "function": {"kind": "square", "version": 1, "code": code.digest(square)},
+        "torch": {"kind": "torch.optim.sgd.SGD", "version": 1},
         "tuple": [1, [2.5]],
         "3": None,
     }
+
+
+def named() -> type[Component]:
+    class Named(Component):
+        kind: ClassVar[str] = "test_component.named"
+
+    return Named
+
+
+def test_a_permanent_name_belongs_to_one_class_or_function_however_often_its_code_is_run() -> None:
+    assert named()().description() == named()().description()
+    assert named()().description()["kind"] == "test_component.named"
+    message = r"kind = 'test_component.named' is declared by named.* in .*test_component.py and by {} in .*; give each its own"
+    with pytest.raises(UsageError, match=message.format("square")):
+        declared("test_component.named")(square)
+    with pytest.raises(UsageError, match=message.format("test_a.*Other")):
+
+        class Other(Component):
+            kind: ClassVar[str] = "test_component.named"
+
+    assert describe(declared("test_component.square", version=3)(lambda x: x))["version"] == 3
+
+
+def test_our_permanent_names_are_those_of_one_class_or_function_each() -> None:
+    declares = re.compile(r'^(?:    kind(?:: ClassVar\[str\])? = |@declared\()"([^"]+)"', re.MULTILINE)
+    files = (Path(__file__).parents[1] / "src").rglob("*.py")
+    kinds = [kind for path in files for kind in declares.findall(path.read_text(encoding="utf-8"))]
+    assert {"Spec", "SignDescent", "yadav2025signdescent.descent"} <= set(kinds)
+    assert [kind for kind in kinds if kinds.count(kind) > 1] == []
 
 
 def test_a_method_builds_the_optimizer_with_its_options() -> None:
@@ -287,4 +321,4 @@ print(identity(Mine(size=3)), Mine(size=3).description()["kind"])
         path.write_text(script.replace("SIZE", str(size)), encoding="utf-8")
         outputs.append(subprocess.run([sys.executable, path], check=True, capture_output=True, text=True).stdout)
     assert outputs[0] == outputs[1] != outputs[2]
-    assert outputs[0].split()[1] == "__main__.Mine"
+    assert outputs[0].split()[1] == "Mine"

@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from steepest import code
+from steepest import code, owner
 from steepest.errors import UsageError, unknown
 
 if TYPE_CHECKING:
@@ -56,6 +57,13 @@ class Component(BaseModel):
             except ValidationError as error:
                 raise _refusal(type(self), error.errors()[0]) from None
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **settings: Any) -> None:
+        """Refuse a permanent name that another class has."""
+        super().__pydantic_init_subclass__(**settings)
+        if "kind" in vars(cls):
+            _claim(cls.kind, cls)
+
     def fingerprint(self) -> str | None:
         """Return a digest of data outside of the spec (a user's text files), or None where the fields say it all."""
         return None
@@ -63,7 +71,7 @@ class Component(BaseModel):
     def description(self) -> dict[str, Any]:
         """Return kind, version, data fingerprint and every field, ready for JSON."""
         fields = self.fields().items()
-        shown = {name: describe(v) for name, v in fields if name not in self.added or v != self.added[name]}
+        shown = {name: describe(v, name) for name, v in fields if name not in self.added or v != self.added[name]}
         data = self.fingerprint()
         fingerprint = {} if data is None else {"fingerprint": data}
         return declaration(type(self)) | fingerprint | shown
@@ -98,42 +106,74 @@ def declared(kind: str, *, version: int = 1) -> Callable[[Function], Function]:
     Args:
         kind: the name, which stays when the function moves or is renamed; in a paper it begins with the paper's key.
         version: bumped by hand when the function's numbers change.
+
+    Raises:
+        UsageError: another function or class has this name.
     """
 
     def mark(function: Function) -> Function:
+        _claim(kind, function)
         vars(function).update(kind=kind, version=version)
         return function
 
     return mark
 
 
-def declaration(thing: Any) -> dict[str, Any]:
-    """Return what identifies a class or a function: its declared name and version, and a digest of the user's code.
+_PLACES: dict[str, str] = {}  # where each permanent name was declared
+
+
+def _claim(kind: str, thing: Any) -> None:
+    place = owner.place(thing)
+    if _PLACES.setdefault(kind, place) != place:
+        raise UsageError(
+            f"kind = {kind!r} is declared by {_PLACES[kind]} and by {place}; give each its own permanent name"
+        )
+
+
+def declaration(thing: Any, name: str = "") -> dict[str, Any]:
+    """Return what identifies a class, a function or a value: its declared name and version, and a digest of the user's code.
+
+    Args:
+        thing: what is identified.
+        name: how a refusal calls it.
 
     Raises:
         TypeError: a class or function of this package without a declared name.
+        UsageError: code of the user's that cannot be read, or a name that another class or function has declared.
     """
-    name, version = vars(thing).get("kind"), getattr(thing, "version", 1)
-    if code.is_ours(thing):
-        if name is None:
+    if not (inspect.isclass(thing) or inspect.isfunction(thing)):
+        return {"kind": getattr(thing, "__qualname__", type(thing).__qualname__), "code": code.digest(thing, name)}
+    kind, version = vars(thing).get("kind"), getattr(thing, "version", 1)
+    if owner.is_ours(thing):
+        if kind is None:
             raise TypeError(f"{thing.__module__}.{thing.__qualname__} declares no kind; give it a permanent name")
-        return {"kind": name, "version": version}
-    if code.is_library(thing):
+        return {"kind": kind, "version": version}
+    if owner.is_library(thing):
         return {"kind": f"{thing.__module__}.{thing.__qualname__}", "version": version}
-    return {"kind": name or thing.__qualname__, "version": version, "code": code.digest(thing)}
+    if kind is not None:
+        _claim(kind, thing)
+    return {"kind": kind or thing.__qualname__, "version": version, "code": code.digest(thing, name)}
 
 
-def describe(value: Any) -> Any:
-    """Return the JSON-ready description of a spec or a part of one; what is hashed and what is stored."""
+def describe(value: Any, name: str = "") -> Any:
+    """Return the JSON-ready description of a spec or a part of one; what is hashed and what is stored.
+
+    Args:
+        value: what is described.
+        name: how a refusal calls it.
+
+    Raises:
+        UsageError: a value of which nobody can tell whether it changed.
+    """
     if hasattr(type(value), "description"):
         return cast(Described, value).description()
     if isinstance(value, Mapping):
-        return {str(key): describe(item) for key, item in value.items()}
+        return {str(key): describe(item, str(key)) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [describe(item) for item in value]
-    if inspect.isclass(value) or inspect.isfunction(value):
-        return declaration(value)
-    return value
+        return [describe(item, name) for item in value]
+    if value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return declaration(value, name)
 
 
 def canonical_json(value: Any) -> str:

@@ -31,7 +31,7 @@ def test_sizes_are_kept_for_the_same_arguments_and_computed_for_others(tmp_path)
     first = sized(store, problem)
     assert sized(Store(tmp_path / "store"), problem) == first
     assert len(store.read_log("compare")) == 1
-    edited = ProblemFile.open(written(tmp_path / "other", SMALL + "\n# edited\n"))
+    edited = ProblemFile.open(written(tmp_path / "other", SMALL.replace("0.3 *", "0.4 *")))
     for changed in ({"budget": 90.0}, {"seeds": (0, 1, 2, 3)}, {"names": ("SGD", "Sign")}, {"problem": edited}):
         sized(store, **({"problem": problem} | changed))
     assert len({record["key"] for record in store.read_log("compare")}) == 5

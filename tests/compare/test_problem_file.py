@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import random
+import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -11,7 +14,7 @@ from compare.problems import SMALL, written
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from steepest.compare.problem_file import ProblemFile
+from steepest.compare.problem_file import KEPT, ProblemFile
 from steepest.component import identity
 from steepest.errors import DataError, UsageError
 
@@ -26,11 +29,44 @@ def test_the_file_gives_model_data_and_batch_size(tmp_path):
     assert problem.summary() == "80 examples, 6 classes, 30 params, 16 items an update"
 
 
-def test_the_same_file_elsewhere_is_the_same_problem_and_an_edit_is_another(tmp_path):
+def test_the_same_file_elsewhere_is_the_same_problem(tmp_path):
     here, there = (ProblemFile.open(written(tmp_path / name)) for name in ("a", "b"))
-    edited = ProblemFile.open(written(tmp_path / "c", SMALL + "\n# a comment\n"))
-    assert identity(here) == identity(there) != identity(edited)
+    assert identity(here) == identity(there)
     assert str(tmp_path) not in str(here.description())
+
+
+HELPED = SMALL.replace("import torch\n", "import torch\nimport helpers_of_small as helpers\n\nWIDTH = 6\n", 1)
+HELPED = HELPED.replace("nn.Linear(4, 6)", "nn.Linear(4, WIDTH, bias=helpers.bias())")
+HELPERS = "import torch\nSCALE = 1.0\ndef bias():\n    return SCALE > 0\n"
+EDITS = {
+    "a comment": (HELPED + "# more\n", HELPERS, True),
+    "a comment in the module": (HELPED, HELPERS.replace("SCALE > 0", "SCALE > 0  # always"), True),
+    "a constant": (HELPED.replace("WIDTH = 6", "WIDTH = 7"), HELPERS, False),
+    "the data": (HELPED.replace("0.3 *", "0.4 *"), HELPERS, False),
+    "the size of batches": (HELPED.replace("batch_size = 16", "batch_size = 8"), HELPERS, False),
+    "a loss": (HELPED + "def loss(z, y):\n    return z.square().sum(1)\n", HELPERS, False),
+    "the module": (HELPED, HELPERS.replace("SCALE > 0", "SCALE < 0"), False),
+    "a constant in the module": (HELPED, HELPERS.replace("SCALE = 1.0", "SCALE = 2.0"), False),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edit_of_the_file_or_of_what_it_imports_is_another_problem_unless_it_is_a_comment(
+    tmp_path, monkeypatch, edit
+):
+    text, helpers, same = EDITS[edit]
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def opened(file, module):
+        sys.modules.pop("helpers_of_small", None)
+        (tmp_path / "helpers_of_small.py").write_text(module)
+        importlib.invalidate_caches()
+        shutil.rmtree(tmp_path / "__pycache__", ignore_errors=True)
+        return identity(ProblemFile.open(written(tmp_path, file)))
+
+    first = opened(HELPED, HELPERS)
+    assert opened(HELPED, HELPERS) == first
+    assert (opened(text, helpers) == first) == same
 
 
 def test_other_data_is_another_problem(tmp_path):
@@ -39,7 +75,7 @@ def test_other_data_is_another_problem(tmp_path):
     found = []
     for folder, shift in (("a", "0"), ("b", "1"), ("c", "0")):
         (tmp_path / "shift").write_text(shift)
-        found.append(ProblemFile.open(written(tmp_path / folder, text)).fingerprint())
+        found.append(ProblemFile.open(written(tmp_path / folder, text)).data)
     assert found[0] == found[2] != found[1]
 
 
@@ -53,7 +89,7 @@ def model():
 def data():
     return np.random.rand(9, 1).astype("float32") + random.random(), torch.randint(2, (9,))
 """
-    prints = [ProblemFile.open(written(tmp_path / str(i), text + f"# {i}")).fingerprint() for i in range(2)]
+    prints = [ProblemFile.open(written(tmp_path / str(i), text + f"# {i}")).data for i in range(2)]
     assert prints[0] == prints[1]
 
 
@@ -146,8 +182,15 @@ def test_a_missing_file_names_the_command_that_writes_one(tmp_path):
 
 
 def test_an_edit_while_runs_train_is_noticed(tmp_path):
-    path = written(tmp_path)
-    problem = ProblemFile(path=str(path), source=ProblemFile.open(written(tmp_path / "same")).source)
-    path.write_text(SMALL + "\n# edited\n")
-    with pytest.raises(DataError, match="was edited while its runs were training; repeat the command"):
-        problem.setup(0)
+    problem = ProblemFile.open(written(tmp_path))
+    for edited, message in (
+        (SMALL.replace("nn.Linear(4, 6)", "nn.Linear(4, 7)"), "was edited while its runs were training; repeat"),
+        (SMALL.replace("batch_size = 16", "batch_size = 8"), "was edited while its runs were training; repeat"),
+        (SMALL.replace("0.3 *", "0.4 *"), r"data\(\) does not give the same again; seed what it draws"),
+    ):
+        KEPT.clear()  # as in a worker process
+        written(tmp_path, edited)
+        with pytest.raises(DataError, match=message):
+            problem.setup(0)
+    written(tmp_path, SMALL + "# a comment\n")
+    assert problem.setup(0).batches.num_items == 80

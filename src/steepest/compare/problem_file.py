@@ -7,8 +7,8 @@
     batch_size               items in an update; optional, all of them by default
     steps                    updates in a run; optional, as many as the budget allows by default
 
-A run is identified by the file's name and text and by the bytes of its data, so that an edit of either trains again. The
-modules that the file imports are not part of its identity.
+A run is identified by the file's name, the code of its model and loss with all that they use, in modules that the file
+imports too, and the bytes of its data: an edit of these trains anew, an edit of a comment does not.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from steepest import code
 from steepest.errors import DataError, SteepestError, UsageError
 from steepest.files import sha256
 from steepest.problems.base import Problem, Task, Work
@@ -37,6 +38,7 @@ from steepest.problems.module import Examples, cross_entropy, module_task
 
 FRAMEWORK = "give model() and data(); `steepest new problem` writes a file that runs"
 PER_CHUNK = 256
+MOST = 8  # files whose contents are kept
 STATE = 6  # numbers that an update reads and writes for each param: gradient, param, momentum
 
 
@@ -45,13 +47,17 @@ class ProblemFile(Problem):
 
     Args:
         path: of the file; only its name is part of the problem's identity.
-        source: SHA-256 of its text.
+        source: digest of the code of model and loss.
+        data: SHA-256 of the data.
+        batch_size: items in an update; None takes all.
     """
 
     kind: ClassVar[str] = "ProblemFile"
 
     path: str
     source: str
+    data: str
+    batch_size: int | None
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
@@ -64,8 +70,9 @@ class ProblemFile(Problem):
         resolved = Path(path).expanduser().resolve()
         if not resolved.is_file():
             raise UsageError(f"{path}: no such file; {FRAMEWORK}")
-        problem = cls(path=str(resolved), source=sha256(resolved.read_bytes()))
-        _ = problem.contents
+        found = _read(str(resolved))
+        problem = cls(path=str(resolved), source=found.source, data=found.digest, batch_size=found.batch_size)
+        _keep(problem, found)
         return problem
 
     @property
@@ -75,8 +82,23 @@ class ProblemFile(Problem):
 
     @property
     def contents(self) -> Contents:
-        """Return what the file defines."""
-        return _contents(self.path, self.source)
+        """Return what the file defines, which a worker process reads anew.
+
+        Raises:
+            DataError: it is not what was opened.
+        """
+        if self not in KEPT:
+            found = _read(self.path)
+            if (found.source, found.batch_size) != (self.source, self.batch_size):
+                raise DataError(
+                    f"{self.path}, or what it imports, was edited while its runs were training; repeat the command"
+                )
+            if found.digest != self.data:
+                raise DataError(
+                    f"{self.name}: data() does not give the same again; seed what it draws, and repeat the command"
+                )
+            _keep(self, found)
+        return KEPT[self]
 
     @property
     def steps(self) -> int | None:
@@ -86,10 +108,6 @@ class ProblemFile(Problem):
     def description(self) -> dict[str, Any]:
         """Return the description with the file's name in place of its path."""
         return super().description() | {"path": self.name}
-
-    def fingerprint(self) -> str:
-        """Return a digest of the data."""
-        return self.contents.digest
 
     def setup(self, seed: int) -> Task:
         """Build the model with every generator seeded; `seed` also draws the order of mini-batches."""
@@ -154,6 +172,7 @@ class Contents:
         loss: by example.
         batch_size: items in an update; None takes all.
         steps: updates in a run, or None.
+        source: digest of the code of model and loss.
         digest: SHA-256 of the data.
     """
 
@@ -163,15 +182,26 @@ class Contents:
     loss: Callable[[Tensor, Tensor], Tensor]
     batch_size: int | None
     steps: int | None
+    source: str
     digest: str
 
 
-@lru_cache(maxsize=8)
-def _contents(path: str, source: str) -> Contents:
-    module, name = _run(path, source), Path(path).name
+KEPT: dict[ProblemFile, Contents] = {}
+
+
+def _keep(problem: ProblemFile, contents: Contents) -> None:
+    KEPT[problem] = contents
+    if len(KEPT) > MOST:
+        del KEPT[next(iter(KEPT))]
+
+
+def _read(path: str) -> Contents:
+    module, name = _run(path), Path(path).name
     for needed in ("model", "data"):
         if not callable(getattr(module, needed, None)):
             raise UsageError(f"{name}: defines no function {needed}(); {FRAMEWORK}")
+    loss = getattr(module, "loss", cross_entropy)
+    source = code.digest({"model": module.model, "loss": loss}, name)  # before data(), which may set globals
     given = _called(name, "data", module.data, 0)
     train = _examples(name, "data", given)
     held_out = None
@@ -183,18 +213,17 @@ def _contents(path: str, source: str) -> Contents:
         model=module.model,
         train=train,
         held_out=held_out,
-        loss=getattr(module, "loss", cross_entropy),
+        loss=loss,
         batch_size=None if batch_size is None or batch_size >= len(train.inputs) else batch_size,
         steps=_count(name, "steps", getattr(module, "steps", None)),
+        source=source,
         digest=_digest(tensors),
     )
 
 
-def _run(path: str, source: str) -> ModuleType:
+def _run(path: str) -> ModuleType:
     """Run the file as a module of its own; modules beside it can be imported, as from a script."""
-    name = f"steepest_problem_{source[:12]}"
-    if sha256(Path(path).read_bytes()) != source:
-        raise DataError(f"{path} was edited while its runs were training; repeat the command")
+    name = f"steepest_problem_{sha256(path.encode())[:12]}"
     if str(Path(path).parent) not in sys.path:
         sys.path.append(str(Path(path).parent))
     spec = spec_from_file_location(name, path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from torch import Tensor
@@ -40,12 +41,15 @@ class Method:
                 raise unknown(f"option of {optimizer.__name__}", name, known)
         given = [f"{name}={value!r}" for name, value in options.items()]
         self.optimizer, self.options = optimizer, known | options
-        self._identity = canonical_json(self.description())
         self.label = label or ", ".join([optimizer.__name__, *given])
         self._shown = ", ".join([optimizer.__name__, *given])
 
     def __repr__(self) -> str:
         return f"Method({self._shown})"
+
+    @cached_property
+    def _identity(self) -> str:
+        return canonical_json(self.description())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Method) and self._identity == other._identity

@@ -1,0 +1,460 @@
+"""Identity of the user's code: an edit of anything that is used is seen, a comment is not, wherever the code came from."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import importlib
+import json
+import subprocess
+import sys
+import threading
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steepest import code
+from steepest.component import describe, identity
+from steepest.errors import UsageError
+from steepest.optim import SignDescent
+from steepest.problems import WeightedQuadratic
+from steepest.runs.method import Method
+
+SECOND = """{comment}
+def part(x):
+    {doc}
+    return x * {second}{blank}
+def unused(): return {unused}
+"""
+MAIN = """{comment}
+import functools
+from typing import Annotated
+from pydantic import AfterValidator, field_validator
+from steepest.component import Component
+import user_second
+CONSTANT = {constant}  {comment}
+TABLE = {{"a": [{table}]}}
+def logged(factor):
+    {doc}
+    def wrap(f):
+        @functools.wraps(f)
+        def call(*args):
+            return f(*args), factor  {comment}
+        return call
+    return wrap
+{blank}{first}
+def helper(x, size={default}, *, keyword={keyword}):
+    {doc}
+    return x + {helper} + size + TABLE["a"][0]
+def check(value):
+    return value if value != {validator} else 0
+class Base:
+    {doc}
+    base = {base}
+    @property
+    def doubled(self): return {getter}
+def made(inner):
+    def closed(): return inner
+    return closed
+closed = made({closure})
+{blank}
+class Mine(Component, Base):
+    {doc}
+    field: int = {field}
+    checked: Annotated[int, AfterValidator(check)] = 2
+    @field_validator("checked")
+    def again(cls, value): return value if value != {method} else value
+    @logged({decorator})
+    def total(self):
+        {doc}
+        {comment}
+        from user_second import part as imported
+        def nested(x):
+            return [helper(y) for y in x if y != {nested}]
+        class Inner:
+            {doc}
+            y = {inner}
+        return nested([CONSTANT]), closed(), user_second.part(1), imported(2), Inner
+{last}
+"""
+USED = """second constant table default keyword helper validator base getter closure field method decorator nested
+inner""".split()  # noqa: SIM905
+OTHERS = ["def unused(): return {unused}", "class Unused: size = {unused}", "UNUSED = {unused}"]
+plain = st.sampled_from(["0", "1", "True", "1.0", "-0.0", "0.0", "'a'", "b'a'", "(1, 2)", "frozenset({1, 2})", "None"])
+fields = st.sampled_from(["0", "1", "7"])
+used = st.fixed_dictionaries({name: fields if name == "field" else plain for name in USED})
+noise = st.fixed_dictionaries(
+    {
+        "comment": st.sampled_from(["#", "# a comment", "# another, longer comment"]),
+        "doc": st.sampled_from(["'a docstring'", "'''another\n    docstring'''", "pass"]),
+        "blank": st.sampled_from(["\n", "\n\n\n", "\n# between\n"]),
+        "unused": plain,
+        "first": st.lists(st.sampled_from(OTHERS), unique=True),
+        "last": st.lists(st.sampled_from(OTHERS), unique=True),
+    }
+)
+
+
+def module(name: str, text: str) -> types.ModuleType:
+    """Return a module whose source no one can read, as in a notebook."""
+    made = types.ModuleType(name)
+    sys.modules[name] = made
+    exec(compile(text, "<cell>", "exec"), vars(made))  # noqa: S102
+    return made
+
+
+def written(parts: dict[str, str], kept: dict[str, Any]) -> str:
+    """Return the digest of the class of a pair of modules with these parts."""
+    others = {place: "\n".join(kept[place]).format(**kept) for place in ("first", "last")}
+    module("user_second", SECOND.format(**parts, **kept | others))
+    return code.digest(module("user_main", MAIN.format(**parts, **kept | others)).Mine)
+
+
+@given(used, st.sampled_from(USED), plain, noise, noise)
+def test_an_edit_of_anything_used_is_seen_and_comments_docstrings_and_the_rest_are_not(
+    parts: dict[str, str], edited: str, value: str, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    before = written(parts, first)
+    assert written(parts, second) == before
+    value = "9" if edited == "field" else value
+    assert (written(parts | {edited: value}, second) == before) == (parts[edited] == value)
+
+
+@pytest.mark.parametrize("name", USED)
+def test_every_part_is_seen_by_itself(name: str) -> None:
+    quiet = {"comment": "#", "doc": "pass", "blank": "\n", "unused": "0", "first": [], "last": []}
+    parts = dict.fromkeys(USED, "1")
+    assert len({written(parts | {name: value}, quiet) for value in ("1", "2", "3")}) == 3
+
+
+SCRIPT = """
+import sys
+import torch
+from steepest import Method, Store, Sweep, run
+from steepest.problems import WeightedQuadratic
+from steepest.runs.sweep import untuned
+{above}
+
+class Mine(torch.optim.Optimizer):
+    def __init__(self, params, lr):
+        super().__init__(params, {{"lr": lr}})
+
+    def step(self, closure):
+        loss = closure()
+        with torch.no_grad():
+            for w in self.param_groups[0]["params"]:
+                w -= self.param_groups[0]["lr"] * {direction}
+        return loss
+
+problem = WeightedQuadratic(num_coordinates=2)
+plan = Sweep(problem=problem, optimizers={{Method(Mine): untuned(0.1)}}, steps=3, seeds=(0,), groups=None, refine=None)
+store = Store(sys.argv[1])
+for again in range(2):  # the second time, the optimizer has been used
+    [found] = run(plan.changed(), store=store, jobs=int(sys.argv[2])).to_arrow().to_pylist()
+print(len(list(store.all())), found["run"], found["final_loss"])
+"""
+
+
+def ran(store: Path, *, stdin: str | None = None, script: Path | None = None) -> tuple[int, str, float]:
+    command = [sys.executable, *(["-", str(store), "2"] if script is None else [str(script), str(store), "1"])]
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    count, name, loss = done.stdout.split()
+    return int(count), name, float(loss)
+
+
+def test_from_standard_input_one_that_ascends_is_not_given_the_losses_of_one_that_descends(tmp_path: Path) -> None:
+    down, up = (ran(tmp_path, stdin=SCRIPT.format(above="", direction=d)) for d in ("w.grad", "-w.grad"))
+    assert (down[0], up[0]) == (1, 2)
+    assert down[1] != up[1]
+    assert down[2] < up[2]
+
+
+def test_an_edit_of_a_second_file_is_a_new_run_and_a_comment_in_it_is_not(tmp_path: Path) -> None:
+    script, second = tmp_path / "script.py", tmp_path / "second.py"
+    script.write_text(SCRIPT.format(above="import second", direction="second.direction(w)"), encoding="utf-8")
+    found = []
+    for text in ("return w.grad", "return w.grad  # steepest", "return 0.5 * w.grad"):
+        second.write_text(f"def direction(w):\n    {text}\n", encoding="utf-8")
+        found.append(ran(tmp_path / "store", script=script))
+    assert found[0] == found[1]
+    assert [count for count, _, _ in found] == [1, 1, 2]
+    assert found[2][2] > found[0][2]  # half of the step on a quadratic
+
+
+def test_a_helper_in_another_cell_is_seen_when_the_cell_is_run_again() -> None:
+    names: dict[str, Any] = {"__name__": "__main__"}
+
+    def cell(text: str) -> None:
+        exec(compile(text, "<ipython-input>", "exec"), names)  # noqa: S102
+
+    cell("from steepest.component import Component")
+    cell("def helper(): return 1")
+    cell("class Mine(Component):\n    def value(self): return helper()")
+    first = identity(names["Mine"]())
+    cell("def helper(): return 2")
+    assert identity(names["Mine"]()) != first
+    cell("# as before\ndef helper(): return 1")
+    assert identity(names["Mine"]()) == first
+
+
+KINDS = """
+import enum, functools, dataclasses, re, sys
+from pathlib import Path
+import numpy as np, torch
+from pydantic import BaseModel, validate_call
+from steepest import code
+from steepest.problems import WeightedQuadratic
+
+def even(n): return n == 0 or odd(n - 1)
+def odd(n): return n != 0 and even(n - 1)
+@dataclasses.dataclass
+class Size:
+    n: int = 3
+    names: set = dataclasses.field(default_factory=lambda: {"b", "a"})
+class Colour(enum.Enum):
+    RED = "red"
+class Model(BaseModel):
+    x: int = 3
+class Node:
+    def __init__(self): self.me, self.seen = self, {"x", "y", ("z",)}
+    def both(self): return super().__init__, Node
+torch.manual_seed(0)
+things = [
+    even, odd, Size, Size(), Colour, Colour.RED, Model, Model(x=4), Node, Node(), {"a", "b", "c", even}, frozenset("abc"),
+    functools.partial(even, 3), functools.lru_cache(even), torch.no_grad()(even), validate_call(even),
+    torch.func.grad(even), torch.nn.LSTM(2, 2), torch.randn(3), np.arange(3), np.random.default_rng(0), Node().both, np.exp,
+    re.compile("a|b"), Path("a/b"), torch.relu, torch.float32, torch.Generator(), lambda x: x in {"a", "b", "c"},
+    WeightedQuadratic(num_coordinates=2), list[int], int | None, object(), torch.nn.functional.max_pool1d, functools,
+    torch.nn.functional.max_pool2d, print, str.upper, "a".upper, slice(1, 2), Ellipsis, 1 + 2j,
+]
+print(*(code.digest(thing) for thing in things))
+"""
+
+
+def test_digests_are_the_same_in_every_process_and_differ_between_things(tmp_path: Path) -> None:
+    (tmp_path / "kinds.py").write_text(KINDS, encoding="utf-8")
+    found = [
+        subprocess.run([sys.executable, *how], input=KINDS, env={"PYTHONPATH": ":".join(sys.path), "PYTHONHASHSEED": seed},
+                       capture_output=True, text=True, check=True).stdout.split()
+        for seed, how in (("1", ["-"]), ("2", [str(tmp_path / "kinds.py")]))
+    ]  # fmt: skip
+    assert found[0] == found[1]
+    assert len(set(found[0])) == len(found[0]) > 40
+
+
+def test_what_is_read_after_use_is_what_was_read_before() -> None:
+    text = """
+import functools, torch
+class Own(torch.optim.SGD):
+    def step(self, closure=None): return super().step(closure)
+class Inherits(torch.optim.Adagrad): pass
+class Kept:
+    @functools.cached_property
+    def much(self): return 3
+@functools.singledispatch
+def chosen(x): return 0
+kept = Kept()
+"""
+    user = module("user_kept", text)
+    things = [user.Own, user.Inherits, user.Kept, user.kept, user.chosen, Method(user.Own)]
+    before = [code.digest(thing) for thing in things]
+    for kind in (user.Own, user.Inherits, torch.optim.Adagrad):
+        kind([torch.zeros(1, requires_grad=True)], lr=0.1)
+    _ = copy.copy(user.kept), user.kept.much, user.chosen(1), hash(things[-1])
+    assert [code.digest(thing) for thing in things] == before
+
+
+def test_circles_end_and_do_not_depend_on_where_the_walk_begins() -> None:
+    text = "def a(n): return n and b(n)\ndef b(n): return n and {c}(n)\ndef c(n): return n and a(n)\ndef root(n): return a(n)"
+    one, other = module("user_one", text.format(c="c")), module("user_other", text.format(c="a"))
+    assert code.digest(one.root) == code.digest(module("user_one", text.format(c="c")).root)
+    assert len({code.digest(getattr(m, name)) for m in (one, other) for name in ("a", "b", "root")}) == 6
+    one.b, b = types.FunctionType(one.b.__code__, vars(one)), one.b
+    assert code.digest(one.b) == code.digest(b)  # a copy does not count as another thing
+
+
+PAIRS: list[tuple[Any, Any]] = [
+    (0.0, -0.0),
+    (1, True),
+    (1, 1.0),
+    (1, "1"),
+    ("a", b"a"),
+    ((1, 2), [1, 2]),
+    ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+    ({1}, frozenset({1})),
+    (np.zeros(2), np.zeros(2, dtype="float32")),
+    (np.zeros(2), np.zeros((2, 1))),
+    (torch.zeros(2), torch.zeros(2, dtype=torch.bfloat16)),
+    (torch.zeros(2), torch.nn.Parameter(torch.zeros(2))),
+    (torch.zeros(2), torch.tensor([0.0, -0.0])),
+    (torch.zeros(2, dtype=torch.cfloat), torch.zeros(2, dtype=torch.cfloat).conj() + 1j),
+    (functools.partial(max, 1), functools.partial(max, 2)),
+    ((lambda x: x in (1, 2)), (lambda x: x in {1, 2})),
+    (WeightedQuadratic(num_coordinates=2), WeightedQuadratic(num_coordinates=3)),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS, ids=str)
+def test_values_are_told_apart_exactly(one: Any, other: Any) -> None:
+    assert code.digest([one]) != code.digest([other])
+    assert code.digest([one]) == code.digest([copy.deepcopy(one)])
+
+
+def test_equal_values_are_equal_whoever_else_holds_them() -> None:
+    shared = [1]
+    assert code.digest([shared, shared]) == code.digest([[1], [1]])
+    assert code.digest([float("nan")]) == code.digest([-float("nan") * -1])
+    assert code.digest({"a", "b", 1, (2,)}) == code.digest({(2,), 1, "b", "a"})
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_compiled_function_is_its_function() -> None:
+    texts = ("def f(x): return x", "def f(x): return x  # compiled anew", "def f(x): return -x")
+    one, same, other = (code.digest(torch.compile(module("user_compiled", text).f)) for text in texts)
+    assert one == same != other
+
+
+def generator() -> Iterator[int]:
+    yield 1
+
+
+REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
+    "lock": ("return LOCK", {"LOCK": threading.Lock()}, "root → LOCK: a _thread.lock cannot be read"),
+    "generator": ("return ROWS", {"ROWS": generator()}, "root → ROWS: a builtins.generator cannot be read"),
+    "inside": ("return BOX", {"BOX": {"key": [threading.Lock()]}}, "root → BOX → ['key'] → [0]: a _thread.lock cannot"),
+    "sparse": ("return NONE", {"NONE": torch.ones(2, device="meta")}, "root → NONE: a torch.Tensor cannot be read ("),
+    "import": ("import user_broken", {}, "importing user_broken raises ZeroDivisionError: division by zero"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_read_is_refused_in_one_line_that_says_where_it_is(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "user_broken.py").write_text("1 / 0", encoding="utf-8")
+    body, names, message = REFUSED[name]
+    user = module("user_refused", f"def root(): {body}")
+    vars(user).update(names)
+    with pytest.raises(UsageError) as refused:
+        code.digest(user.root)
+    assert message in str(refused.value)
+    assert "make it inside the function that uses it (setup() of a problem), give it as a field" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+MODULE = "import functools\ndef loss(x): return x\ndef other(x): return 1\n"
+USES: dict[str, tuple[str, bool]] = {  # how a function uses a module, and whether `other` matters
+    "user_module.loss(1)": (True, False),
+    "getattr(user_module, 'lo' + 'ss')(1)": (True, True),
+    "[m.loss(1) for m in [user_module]]": (True, True),
+    "globals()['user_module'].loss(1)": (True, True),
+    "1": (False, False),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("where", ["above", "inside"])
+def test_of_a_module_what_is_read_counts_and_all_of_it_where_that_cannot_be_told(use: str, where: str) -> None:
+    loss, other = USES[use]
+    if where == "inside" and loss:
+        other = "globals" not in use  # an import inside takes all
+        loss = "globals" not in use
+    text = f"import user_module\ndef f(): return {use}"
+    if where == "inside":
+        text = f"def f():\n    import user_module\n    return {use}" if loss else f"def f(): return {use}"
+
+    def read(module_text: str) -> str:
+        module("user_module", module_text)
+        return code.digest(module("user_reader", text).f)
+
+    before = read(MODULE)
+    assert (read(MODULE.replace("return x", "return -x")) != before) == loss
+    assert (read(MODULE.replace("return 1", "return 2")) != before) == other
+
+
+def installed(folder: Path, name: str, value: int, record: str, papers: bool) -> Any:
+    """Return a module of one function that an installer has put into a folder."""
+    info = folder / "site-packages" / f"{name}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info.parent / f"{name}.py").write_text(f"def f(): return {value}", encoding="utf-8")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="utf-8")
+    (info / "RECORD").write_text(f"{name}.py,sha256={record},21\n", encoding="utf-8")
+    if papers:
+        (info / "entry_points.txt").write_text(f"[steepest.papers]\n{name} = {name}:PAPER\n", encoding="utf-8")
+    sys.modules.pop(name, None)
+    sys.path.insert(0, str(info.parent))
+    importlib.invalidate_caches()
+    return importlib.import_module(name)
+
+
+@pytest.mark.parametrize("papers", [False, True])
+def test_an_installed_distribution_is_known_by_its_record_and_one_with_papers_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, papers: bool
+) -> None:
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    name = f"user_installed_{papers}".lower()
+    versions = enumerate([(1, "a"), (2, "a"), (2, "b")])
+    first, edited, released = (
+        code.digest(installed(tmp_path / str(i), name, value, record, papers).f) for i, (value, record) in versions
+    )
+    assert (first != edited, edited != released) == (papers, not papers)
+
+
+@pytest.mark.parametrize("name", ["steepest_papers", "code", "powerlaw", "statistics"])
+def test_a_module_of_the_user_that_is_called_like_another_is_the_users(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    found = []
+    for value in (1, 2):
+        path = tmp_path / f"{name}.py"
+        path.write_text(f"def f(): return {value}", encoding="utf-8")
+        made = types.ModuleType(name)
+        made.__file__ = str(path)
+        monkeypatch.setitem(sys.modules, name, made)
+        exec(path.read_text(), vars(made))  # noqa: S102
+        found.append(describe(made.f))
+    assert found[0]["kind"] == "f"
+    assert found[0]["code"] != found[1]["code"]
+
+
+def test_a_name_that_was_copied_from_a_library_hides_no_edit() -> None:
+    def wrapped(value: int) -> Callable[..., Any]:
+        @functools.wraps(torch.nn.functional.softmax)
+        def softmax(x: Any) -> Any:
+            return x + value
+
+        return softmax
+
+    assert wrapped(1).__module__ == "torch.nn.functional"
+    assert describe(wrapped(1)) == describe(wrapped(1)) != describe(wrapped(2))
+
+
+def test_our_code_is_known_by_its_declared_name_and_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    user = module("user_of_ours", "from steepest.optim import SignDescent\nclass Mine(SignDescent): pass")
+    before = code.digest(user.Mine)
+    monkeypatch.setattr(SignDescent, "__init__", lambda self: None)
+    monkeypatch.setattr(SignDescent, "__module__", "steepest.optim.elsewhere")
+    monkeypatch.setitem(sys.modules, "steepest.optim.elsewhere", sys.modules["steepest.optim.sign"])
+    assert code.digest(user.Mine) == before
+    monkeypatch.setattr(SignDescent, "version", 2, raising=False)
+    assert code.digest(user.Mine) != before
+
+
+def test_descriptions_stay_json_whatever_the_options_are() -> None:
+    def method(option: Any) -> Method:
+        return Method(module("user_options", "class O:\n    def __init__(self, params, lr, x=None): pass").O, x=option)
+
+    options = [functools.partial(max, 1), lambda x: x, [].append, WeightedQuadratic(num_coordinates=2).setup, b"a",
+               np.ones(2), np.ones(3), torch.ones(2), Path("a"), {1, 2}, float("inf"), float("nan"), max]  # fmt: skip
+    assert len({json.dumps(method(option).description()) for option in options}) == len(options)
+    with pytest.raises(UsageError, match=r"^x: a _thread\.lock cannot be read, so nobody can tell"):
+        method(threading.Lock()).description()
