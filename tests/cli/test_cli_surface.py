@@ -150,10 +150,7 @@ def test_a_terminal_shows_a_bar_and_ctrl_c_leaves_one_line(tmp_path):
 def test_without_a_terminal_a_line_a_minute(capsys, monkeypatch):
     clock = iter([0.0, 59.0, 61.0, 100.0, 122.0])
     monkeypatch.setattr(work, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    with monkeypatch.context() as patch:
-        patch.setattr(Step, "done", 3)
-        patch.setattr(Step, "expected", 9)
-        display = work.Display(screen(), jobs=2)
-        for _ in range(4):
-            display.update(Step(None, (), seconds_left=240.0))
+    display = work.Display(screen(), jobs=2)
+    for _ in range(4):
+        display.update(Step(None, 3, 9, seconds_left=240.0, lacking=frozenset()))
     assert capsys.readouterr().out == "3/9 runs, 2 min left\n" * 2

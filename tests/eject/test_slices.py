@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import runpy
 import sys
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +12,7 @@ from types import ModuleType
 import pytest
 
 from steepest.eject.expressions import expression
+from steepest.eject.parts import STAND_INS
 from steepest.eject.slices import CannotEject, Slices
 
 FILES = {
@@ -54,6 +54,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from steepest.claims.claim import measure
 from PACKAGE import shapes
 from PACKAGE.shapes import cached as fibonacci, square as squared
 
@@ -72,37 +73,28 @@ def total(radius, n):
     return area + sum(values)
 
 
-def measure(power, unused=None):
-    return lambda x, y: total(x, y) ** power
+@measure("p")
+def power(results, exponent, unused=None):
+    return total(*results) ** exponent
 
 
-def both(first, second):
-    def product(x, y):
-        return first(x, y) * second(x, y)
-
-    return product
+@measure("fg")
+def both(results, first, second):
+    return first(results) * second(results)
 
 
-def many(*parts):
-    def summed(x, y):
-        return sum(part(x, y) for part in parts)
-
-    return summed
-
-
-def hidden(power):
-    twice = 2 * power
-    return lambda x: x**twice
-
-
-def needs(power, missing):
-    return lambda x: x**power
+@measure()
+def many(results, *parts, function):
+    return sum(part(results) for part in parts) + function(*results)
 
 
 def even(n): return n == 0 or odd(n - 1)
 def odd(n): return n > 0 and even(n - 1)
 ''',
 }
+
+
+MEASURE = STAND_INS[STAND_INS.index("def measure(") : STAND_INS.index("@dataclass")]
 
 
 @pytest.fixture
@@ -118,9 +110,11 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fix
 
 def standing_alone(module: ModuleType, value: object, folder: Path):
     """Return a value as a script computes it that has only what was cut out, and the script."""
-    slices = Slices([module.__name__.partition(".")[0]], {})
+    slices = Slices([module.__name__.partition(".")[0]], {("steepest.claims.claim", "measure"): "measure"})
     write = expression(value, slices)
-    body = "\n".join([*slices.imports, "", slices.text(), "", f"RESULT = {write(slices.names())}"])
+    body = "\n".join(
+        [*slices.imports, "", MEASURE if slices.needed else "", slices.text(), "", f"RESULT = {write(slices.names())}"]
+    )
     script = folder / "script.py"
     script.write_text("from __future__ import annotations\n" + body, encoding="utf-8")
     return runpy.run_path(str(script))["RESULT"], body
@@ -147,29 +141,21 @@ def test_functions_may_use_each_other(package, tmp_path):
     assert [cut(n) for n in range(4)] == [False, True, False, True]
 
 
-def test_closures_are_written_as_the_calls_that_made_them(package, tmp_path):
-    made = package.both(package.measure(2), package.many(package.measure(3), package.total))
+def test_measures_are_written_as_the_calls_that_made_them(package, tmp_path):
+    made = package.both(package.power(2), second=package.many(package.power(3, unused="x"), function=package.total))
     cut, text = standing_alone(package, made, tmp_path)
-    assert cut(1.5, 3) == made(1.5, 3)
-    assert text.endswith("RESULT = both(first=measure(power=2), second=many(measure(power=3), total))")
+    assert (
+        cut((1.5, 3))
+        == made((1.5, 3))
+        == package.total(1.5, 3) ** 2 * (package.total(1.5, 3) ** 3 + package.total(1.5, 3))
+    )
+    assert text.endswith('RESULT = both(power(2), second=many(power(3, unused="x"), function=total))')
 
 
-def test_partial_functions_are_written_as_calls(package, tmp_path):
+def test_functions_without_a_name_of_their_own_are_refused(package):
     slices = Slices([package.__name__.partition(".")[0]], {})
-    assert expression(partial(package.measure, power=2), slices)(slices.names()) == "measure(power=2)"
-
-
-@pytest.mark.parametrize(
-    ("name", "arguments", "reason"),
-    [
-        ("hidden", (3,), "is made inside hidden from more than its arguments"),
-        ("needs", (3, 4), "does not keep the argument missing of needs"),
-    ],
-)
-def test_closures_that_keep_too_little_are_refused(package, name, arguments, reason):
-    slices = Slices([package.__name__.partition(".")[0]], {})
-    with pytest.raises(CannotEject, match=reason):
-        expression(getattr(package, name)(*arguments), slices)
+    with pytest.raises(CannotEject, match=r"its measure is made from a <lambda> of .*, which has no name there"):
+        expression(package.many(function=lambda x, y: x), slices)
 
 
 def test_plain_values_are_written_as_themselves():
@@ -190,8 +176,8 @@ def test_classes_with_validated_fields_are_refused():
 
 
 def test_what_the_script_has_of_its_own_is_not_cut_out():
-    slices = Slices(["steepest"], {("steepest.claims.verdict", "Measured"): "Measured"})
-    slices.add(("steepest.claims.verdict", "Measured"))
+    slices = Slices(["steepest"], {("steepest.claims.claim", "Measured"): "Measured"})
+    slices.add(("steepest.claims.claim", "Measured"))
     assert slices.text() == ""
     assert slices.needed == {"Measured"}
 
