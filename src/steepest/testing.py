@@ -9,10 +9,11 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from pyarrow.csv import read_csv
 
@@ -26,7 +27,11 @@ LEAST_STATEMENTS = 3  # of a function body that two papers must not share
 
 
 def check_paper(
-    target: str | Path, *, store: Store | str | Path | None = None, figures: Iterable[str] | None = None
+    target: str | Path,
+    *,
+    store: Store | str | Path | None = None,
+    figures: Iterable[str] | None = None,
+    changes: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Return what is wrong with a paper, one line each; nothing is wrong with a good one.
 
@@ -36,7 +41,8 @@ def check_paper(
     Args:
         target: the paper's name, or its folder.
         store: where runs are kept; a temporary folder by default.
-        figures: names of the figures; default all.
+        figures: names of the figures that are run; default all.
+        changes: settings to replace, in every figure that has them, such as a text that needs no network.
     """
     folder = [Path(target)] if Path(target).is_dir() else []
     name = Path(target).resolve().name if folder else str(target)
@@ -46,12 +52,12 @@ def check_paper(
         return [str(error)]
     loaded, problems = _loaded(paper)
     problems += _wrong_texts(paper, loaded)
-    chosen = set(figures or paper.modules)
+    chosen = set(paper.modules if figures is None else figures)
     with TemporaryDirectory() as scratch:
         kept = store if isinstance(store, Store) else Store(store or Path(scratch) / "store")
         for figure in loaded:
             if figure.id in chosen:
-                problems += _wrong_runs(paper, figure, kept, folder)
+                problems += _wrong_runs(paper, figure, kept, folder, changes or {})
     return problems
 
 
@@ -88,14 +94,18 @@ def _wrong_texts(paper: Paper, figures: Iterable[Figure]) -> list[str]:
     return problems + [f"{paper.key}: README.md names claim `{name}`, which is not there" for name in wrong]
 
 
-def _wrong_runs(paper: Paper, figure: Figure, store: Store, paths: list[Path]) -> Iterator[str]:
+def _wrong_runs(
+    paper: Paper, figure: Figure, store: Store, paths: list[Path], changes: Mapping[str, Any]
+) -> Iterator[str]:
     """Run a figure at smoke scale and yield what is wrong with it."""
     place = f"{paper.key}/{figure.id}"
     if "smoke" not in figure.scales:
         yield f"{place}: has no sizes for scale smoke, which tests run in seconds"
         return
     try:
-        lab = Lab.open(place, scale="smoke", store=store, paths=paths)
+        names = set(figure.settings("smoke").changeable())
+        own = {name: value for name, value in changes.items() if name in names}
+        lab = Lab.open(place, scale="smoke", changes=own, store=store, paths=paths)
         for _ in lab.stream():
             pass
         rows, drawn, results = lab.ledger(), lab.draw(figure, again=True), lab.results(figure)

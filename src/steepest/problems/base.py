@@ -15,9 +15,9 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from steepest.owner import is_ours
 from steepest.component import Component
 from steepest.errors import UsageError
+from steepest.owner import is_ours
 
 Params = Mapping[str, Tensor]
 Data = Mapping[str, Tensor]
