@@ -1,7 +1,8 @@
 """Specs: frozen descriptions of what is run, and the identity of a run.
 
 A run is identified by the hash of everything that determines its numbers: every field of its spec, defaults included,
-the hand-bumped `version` of each component and the fingerprint of its data. A field that is added later is declared in
+the hand-bumped `version` of each component (of code of the user's a digest, `steepest.code`) and the fingerprint of its
+data. A field that is added later is declared in
 `added` with the value that means "as before"; at that value it stays out of the hash, so old runs keep their identity.
 """
 
