@@ -351,7 +351,11 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "generator": ("return ROWS", {"ROWS": generator()}, "root → ROWS: a builtins.generator cannot be read"),
     "inside": ("return BOX", {"BOX": {"key": [threading.Lock()]}}, "root → BOX → ['key'] → [0]: a _thread.lock cannot"),
     "sparse": ("return NONE", {"NONE": torch.ones(2, device="meta")}, "root → NONE: a torch.Tensor cannot be read ("),
-    "import": ("import user_broken", {}, "importing user_broken raises ZeroDivisionError: division by zero"),
+    "import": (
+        "from user_package import user_broken as b",
+        {},
+        "importing user_package raises ZeroDivisionError: division by zero",
+    ),
 }
 
 
@@ -360,7 +364,8 @@ def test_what_cannot_be_read_is_refused_in_one_line_that_says_where_it_is(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "user_broken.py").write_text("1 / 0", encoding="utf-8")
+    (tmp_path / "user_package").mkdir(exist_ok=True)
+    (tmp_path / "user_package" / "user_broken.py").write_text("1 / 0", encoding="utf-8")
     body, names, message = REFUSED[name]
     user = module("user_refused", f"def root(): {body}")
     vars(user).update(names)
