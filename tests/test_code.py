@@ -6,11 +6,14 @@ import copy
 import functools
 import importlib
 import json
+import re
 import subprocess
 import sys
 import threading
+import tomllib
 import types
 from collections.abc import Callable, Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steepest import code
+from steepest import code, owner
 from steepest.component import describe, identity
 from steepest.errors import UsageError
 from steepest.optim import SignDescent
@@ -153,40 +156,57 @@ class Mine(torch.optim.Optimizer):
                 w -= self.param_groups[0]["lr"] * {direction}
         return loss
 
-problem = WeightedQuadratic(num_coordinates=2)
-plan = Sweep(problem=problem, optimizers={{Method(Mine): untuned(0.1)}}, steps=3, seeds=(0,), groups=None, refine=None)
+plan = Sweep(problem={problem}, optimizers={{Method(Mine): untuned(0.1)}}, steps=3, seeds=(0,), groups=None, refine=None)
 store = Store(sys.argv[1])
 for again in range(2):  # the second time, the optimizer has been used
     [found] = run(plan.changed(), store=store, jobs=int(sys.argv[2])).to_arrow().to_pylist()
-print(len(list(store.all())), found["run"], found["final_loss"])
+print(len(list(store.all())), found["run"], found["initial_loss"], found["final_loss"])
+"""
+QUADRATIC = "WeightedQuadratic(num_coordinates=2)"
+MINE = """
+from dataclasses import replace
+import second
+
+class MyProblem(WeightedQuadratic):
+    def setup(self, seed):
+        task = super().setup(seed)
+        return replace(task, loss=second.scaled(task.loss))
+"""
+SCALED = """
+def scaled(loss):
+    return lambda params, data: SCALE * loss(params, data)
+
+SCALE = {}
 """
 
 
-def ran(store: Path, *, stdin: str | None = None, script: Path | None = None) -> tuple[int, str, float]:
+def ran(store: Path, *, stdin: str | None = None, script: Path | None = None) -> tuple[int, str, float, float]:
     command = [sys.executable, *(["-", str(store), "2"] if script is None else [str(script), str(store), "1"])]
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    count, name, loss = done.stdout.split()
-    return int(count), name, float(loss)
+    count, name, *losses = done.stdout.split()
+    return int(count), name, *map(float, losses)
 
 
 def test_from_standard_input_one_that_ascends_is_not_given_the_losses_of_one_that_descends(tmp_path: Path) -> None:
-    down, up = (ran(tmp_path, stdin=SCRIPT.format(above="", direction=d)) for d in ("w.grad", "-w.grad"))
+    scripts = (SCRIPT.format(above="", problem=QUADRATIC, direction=sign + "w.grad") for sign in "+-")
+    down, up = (ran(tmp_path, stdin=script) for script in scripts)
     assert (down[0], up[0]) == (1, 2)
     assert down[1] != up[1]
-    assert down[2] < up[2]
+    assert down[3] < down[2] == up[2] < up[3]
 
 
 def test_an_edit_of_a_second_file_is_a_new_run_and_a_comment_in_it_is_not(tmp_path: Path) -> None:
     script, second = tmp_path / "script.py", tmp_path / "second.py"
-    script.write_text(SCRIPT.format(above="import second", direction="second.direction(w)"), encoding="utf-8")
+    problem = "MyProblem(num_coordinates=2)"
+    script.write_text(SCRIPT.format(above=MINE, problem=problem, direction="w.grad"), encoding="utf-8")
     found = []
-    for text in ("return w.grad", "return w.grad  # steepest", "return 0.5 * w.grad"):
-        second.write_text(f"def direction(w):\n    {text}\n", encoding="utf-8")
+    for scale in ("1.0", "1.0  # as printed", "3"):
+        second.write_text(SCALED.format(scale), encoding="utf-8")
         found.append(ran(tmp_path / "store", script=script))
     assert found[0] == found[1]
-    assert [count for count, _, _ in found] == [1, 1, 2]
-    assert found[2][2] > found[0][2]  # half of the step on a quadratic
+    assert [count for count, *_ in found] == [1, 1, 2]
+    assert found[2][2] == pytest.approx(3 * found[0][2])
 
 
 def test_a_helper_in_another_cell_is_seen_when_the_cell_is_run_again() -> None:
@@ -331,7 +351,11 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "generator": ("return ROWS", {"ROWS": generator()}, "root → ROWS: a builtins.generator cannot be read"),
     "inside": ("return BOX", {"BOX": {"key": [threading.Lock()]}}, "root → BOX → ['key'] → [0]: a _thread.lock cannot"),
     "sparse": ("return NONE", {"NONE": torch.ones(2, device="meta")}, "root → NONE: a torch.Tensor cannot be read ("),
-    "import": ("import user_broken", {}, "importing user_broken raises ZeroDivisionError: division by zero"),
+    "import": (
+        "from user_package import user_broken as b",
+        {},
+        "importing user_package raises ZeroDivisionError: division by zero",
+    ),
 }
 
 
@@ -340,7 +364,8 @@ def test_what_cannot_be_read_is_refused_in_one_line_that_says_where_it_is(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "user_broken.py").write_text("1 / 0", encoding="utf-8")
+    (tmp_path / "user_package").mkdir(exist_ok=True)
+    (tmp_path / "user_package" / "user_broken.py").write_text("1 / 0", encoding="utf-8")
     body, names, message = REFUSED[name]
     user = module("user_refused", f"def root(): {body}")
     vars(user).update(names)
@@ -407,6 +432,13 @@ def test_an_installed_distribution_is_known_by_its_record_and_one_with_papers_is
         code.digest(installed(tmp_path / str(i), name, value, record, papers).f) for i, (value, record) in versions
     )
     assert (first != edited, edited != released) == (papers, not papers)
+
+
+def test_every_library_that_this_package_depends_on_is_known_by_its_name() -> None:
+    listed = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    needed = {re.split(r"[<>=]", text)[0] for text in listed["project"]["dependencies"]}
+    given = {(name.lower(), top) for top, names in packages_distributions().items() for name in names}
+    assert needed - {name for name, top in given if top in owner.KNOWN} == set()
 
 
 @pytest.mark.parametrize("name", ["steepest_papers", "code", "powerlaw", "statistics"])

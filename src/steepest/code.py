@@ -250,6 +250,9 @@ def _imported(module: str, names: tuple[str, ...], scope: Mapping[str, Any]) -> 
             yield f"import {owner} {full}", None
             return
         found = import_module(full)
+        for name in names:
+            if name != "*" and not hasattr(found, name):
+                import_module(f"{full}.{name}")
     except ImportError:
         yield f"missing {module}", None
         return
@@ -257,11 +260,7 @@ def _imported(module: str, names: tuple[str, ...], scope: Mapping[str, Any]) -> 
         raise _UnreadableError(f"importing {module} raises {type(error).__name__}: {error}") from None
     if not names or "*" in names:
         yield from [(top, sys.modules[top]), (full, found)]
-    for name in names:
-        if not hasattr(found, name):
-            yield from _imported(f"{full}.{name}", (), {})
-        else:
-            yield f"{full}.{name}", getattr(found, name)
+    yield from ((f"{full}.{name}", getattr(found, name)) for name in names if name != "*")
 
 
 def _class(thing: type) -> Parts:

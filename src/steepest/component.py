@@ -1,8 +1,9 @@
 """Specs: frozen descriptions of what is run, and the identity of a run.
 
 A run is identified by the hash of everything that determines its numbers: every field of its spec, defaults included,
-the hand-bumped `version` of each component and the fingerprint of its data. A field that is added later is declared in
-`added` with the value that means "as before"; at that value it stays out of the hash, so old runs keep their identity.
+the hand-bumped `version` of each component (of code of the user's a digest, `steepest.code`) and the fingerprint of its
+data. A field that is added later is declared in `added` with the value that means "as before"; at that value it stays
+out of the hash, so old runs keep their identity.
 """
 
 from __future__ import annotations
@@ -150,9 +151,13 @@ def declaration(thing: Any, name: str = "") -> dict[str, Any]:
         return {"kind": kind, "version": version}
     if owner.is_library(thing):
         return {"kind": f"{thing.__module__}.{thing.__qualname__}", "version": version}
-    if kind is not None:
+    if isinstance(kind, str):
         _claim(kind, thing)
-    return {"kind": kind or thing.__qualname__, "version": version, "code": code.digest(thing, name)}
+    return {
+        "kind": kind if isinstance(kind, str) else thing.__qualname__,
+        "version": version if isinstance(version, int) else 1,
+        "code": code.digest(thing, name),
+    }
 
 
 def describe(value: Any, name: str = "") -> Any:

@@ -25,7 +25,7 @@ BUILT = {"torch", "numpy", "scipy"}  # libraries even where they were built in a
 KNOWN = BUILT | {  # what this package depends on, and what that brings; the environment of a run has versions
     "pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection", "cyclopts", "rich", "pyarrow",
     "safetensors", "tokenizers", "platformdirs", "loky", "cloudpickle", "threadpoolctl", "jinja2", "matplotlib",
-    "mpl_toolkits", "PIL", "mpmath", "powerlaw", "vl_convert",
+    "mpl_toolkits", "PIL", "mpmath", "powerlaw", "vl_convert", "markdown_it",
 }  # fmt: skip
 HEAP_TYPE = 1 << 9  # a class made while Python runs, not by C
 
