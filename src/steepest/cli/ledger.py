@@ -12,6 +12,7 @@ from rich.table import Table
 
 from steepest.claims.verdict import State, Verdict
 from steepest.cli.screen import number, print_json, screen
+from steepest.glossary import symbols_in
 
 MARKS: Mapping[State, str] = {
     "supported": "[green]✔ supported[/]",
@@ -25,13 +26,15 @@ MARK_WIDTH = len("✘ contradicted")
 
 
 def show(rows: Sequence[Verdict], run_again: str = "", *, as_json: bool) -> None:
-    """Print the ledger, its summary and, where runs are missing, the command that trains them, if one is given."""
+    """Print the ledger, what its symbols mean, its summary and, where runs are missing, the command that trains them, if one is given."""
     if as_json:
         print_json([row.as_json() for row in rows])
         return
     console = screen()
     table(console, rows)
-    console.print(f"\n[bold]{summary(rows)}[/]")
+    for symbol in symbols_in(" ".join(row.says for row in rows)):
+        console.print(f"\n[dim]{escape(symbol.name)}: {escape(symbol.meaning)}[/]", end="")
+    console.print(f"\n\n[bold]{summary(rows)}[/]")
     if run_again and any(row.verdict == "not run" for row in rows):
         console.print(f"Train what is missing: {escape(run_again)}", soft_wrap=True)
 
