@@ -159,7 +159,9 @@ class Task:
             losses = self.loss_by_example(self.params)
         if losses.dim() != 1:
             shape = tuple(losses.shape)
-            raise UsageError(f"Task.loss gives a tensor of shape {shape}; it must give one loss per example, shape (n,)")
+            raise UsageError(
+                f"Task.loss gives a tensor of shape {shape}; it must give one loss per example, shape (n,)"
+            )
         return torch.full_like(losses, 1 / len(losses))
 
 
