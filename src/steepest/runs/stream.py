@@ -61,10 +61,8 @@ class Agenda:
         self._explored: set[str] = set()
         self._waiting: dict[str, list[int]] = {}  # the parts that wait for a run
         self._missing = [0] * len(self._parts)  # how many runs each part waits for
-        self._later: dict[
-            str, tuple[int, float]
-        ] = {}  # runs expected later and their seconds, by the first of a search
-        self._searches: dict[int, list[str]] = {}  # those first ones, by part
+        self._later: dict[str, tuple[int, float]] = {}  # runs and seconds expected later, by the first run of a search
+        self._searches: dict[int, list[str]] = {}  # those first runs, by part
         self._runs_later, self._seconds_later = 0, 0.0
         self._unfinished = Counter(place for place, _ in self._parts)
         self._known = known
