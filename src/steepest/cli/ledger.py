@@ -26,7 +26,7 @@ MARK_WIDTH = len("✘ contradicted")
 
 
 def show(rows: Sequence[Verdict], run_again: str = "", *, as_json: bool) -> None:
-    """Print the ledger, what its symbols mean, its summary and, where runs are missing, the command that trains them, if one is given."""
+    """Print the ledger, its symbols, its summary and, where runs are missing, the command that trains them, if one is given."""
     if as_json:
         print_json([row.as_json() for row in rows])
         return
