@@ -17,7 +17,7 @@ theory: venv  ## the four theory papers, minutes on two cores
 laptop: venv  ## every paper, about an hour on two cores; what `make run` trained is not trained again
 	$(BIN)/steepest run --store store $(if $(JOBS),--jobs $(JOBS))
 
-check: venv  ## the fast tests, for daily work
+check: $(BIN)/.integrated  ## the fast tests, for daily work
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not slow" tests
 
 test: $(BIN)/.integrated  ## all tests and doctests
