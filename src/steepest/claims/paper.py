@@ -102,7 +102,7 @@ class Results(Mapping[str, "SweepResults | list[Run]"]):
 
     @property
     def complete(self) -> bool:
-        """Tell whether nothing is pending."""
+        """Return whether nothing is pending."""
         return not any(plan.progress(lookup(self.store)).pending for plan in self.plans.values())
 
 

@@ -53,5 +53,5 @@ def _file(error: OSError) -> str:
 
 
 def _out_of_memory(error: Exception) -> bool:
-    """Tell whether memory ran out: here, in torch, or in a worker process that the system then killed."""
+    """Return whether memory ran out: here, in torch, or in a worker process that the system then killed."""
     return isinstance(error, MemoryError | BrokenProcessPool) or "can't allocate memory" in str(error)

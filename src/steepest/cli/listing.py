@@ -71,7 +71,7 @@ def figure(lab: Lab, *, as_json: bool) -> None:
 
 
 def is_run(name: str) -> bool:
-    """Tell whether a name looks like the first digits of a run's id.
+    """Return whether a name looks like the first digits of a run's id.
 
     >>> is_run("0b1e27"), is_run("0b1e2"), is_run("smith2026tails")
     (True, False, False)

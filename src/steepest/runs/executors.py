@@ -96,7 +96,7 @@ def executor(store: Store, jobs: int, example: Runnable, lockstep: Lockstep = "a
 
 
 def _can_be_sent(runnable: Runnable) -> bool:
-    """Tell whether a runnable, which may hold classes of the user's script, can travel to another process."""
+    """Return whether a runnable, which may hold classes of the user's script, can travel to another process."""
     from loky.backend.reduction import dumps  # what submitting does
 
     try:

@@ -1,8 +1,8 @@
 """Lockstep: runs that differ in learning rate, seed or numbers of method and problem train as one stacked computation.
 
 Every parameter gets a leading axis of R runs. `torch.func.vmap` stacks the loss that single runs use, and the optimizers'
-update rules broadcast over the axis, so problem and optimizer are written once. Products of small matrices, and the
-interpreter between them, are what one run leaves idle; here they are shared by R runs.
+update rules broadcast over the axis, so problem and optimizer are written once. A small run cannot fill the machine; a stack
+shares the interpreter and the matrix products among R runs.
 
 A run's numbers do not depend on the runs beside it: no operation mixes runs, and each reduces within one run in an order
 that its shape alone decides, so a run has the same bits in any stack, alone included. The runs that `pays` names always
@@ -46,14 +46,14 @@ Source = tuple[Any, ...]
 MOST_RUNS = 64
 STACK_BYTES = 64 * 2**20  # about what a core's share of the caches can serve
 SHARED_BYTES = 2**19  # of data; larger ones are read once for all runs, not once for each
-# Where a step of one run leaves nothing idle; measured in benchmarks/lockstep.py.
+# Steps as large as these fill the machine alone; measured in benchmarks/lockstep.py.
 BUSY_FLOPS = 6e8
 BUSY_LOGITS = 130_000.0  # beyond this a stack falls out of the caches that a single run stays in
 NUMBERS_PER_LOGIT = 5.0  # that are touched in the time of one logit
 
 
 def pays(spec: Spec) -> bool:
-    """Return whether a run of this spec leaves the machine idle when it trains alone: its steps are small."""
+    """Return whether steps of this spec are so small that one run alone cannot fill the machine."""
     work = spec.problem.work()
     return work.flops < BUSY_FLOPS and work.logits + work.touched / NUMBERS_PER_LOGIT < BUSY_LOGITS
 

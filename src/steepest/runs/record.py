@@ -89,7 +89,7 @@ class Recorder:
 
     @property
     def has_just_written(self) -> bool:
-        """Tell whether nothing was counted since the last row."""
+        """Return whether nothing was counted since the last row."""
         return not self.tally.any()
 
     def _count(self, examples: Tensor, losses: Tensor) -> None:

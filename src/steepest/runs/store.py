@@ -402,7 +402,7 @@ def _parsed(data: bytes) -> dict[str, Any] | None:
 
 
 def _is_abandoned(path: Path) -> bool:
-    """Tell whether a path is a temporary whose writer is gone: its process on this host, or a day without a change."""
+    """Return whether a path is a temporary whose writer is gone: its process on this host, or a day without a change."""
     named = TEMPORARY_NAME.fullmatch(path.name)
     if named is None:
         return False

@@ -53,7 +53,7 @@ class Workers:
         self.close()
 
     def __bool__(self) -> bool:
-        """Tell whether an answer is due."""
+        """Return whether calls are running."""
         return bool(self._calls)
 
     def submit(self, call: Callable[..., Any], *given: Any) -> None:
