@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -322,3 +325,60 @@ print(identity(Mine(size=3)), Mine(size=3).description()["kind"])
         outputs.append(subprocess.run([sys.executable, path], check=True, capture_output=True, text=True).stdout)
     assert outputs[0] == outputs[1] != outputs[2]
     assert outputs[0].split()[1] == "Mine"
+
+
+KINDS = Path(__file__).parent / "golden" / "kinds.json"
+SOURCE = Path(__file__).parents[1] / "src"
+
+
+def declared_kinds() -> dict[str, int]:
+    """Return every permanent name in the source with its version, read from the syntax trees."""
+    found: dict[str, int] = {}
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.decorator_list:  # dataclasses have kinds of other things
+                fields = {ast.unparse(n.target if isinstance(n, ast.AnnAssign) else n.targets[0]): n.value for n in node.body
+                          if isinstance(n, ast.Assign | ast.AnnAssign) and isinstance(n.value, ast.Constant)}  # fmt: skip
+                if "kind" in fields and isinstance(fields["kind"].value, str) and fields["kind"].value:
+                    found[fields["kind"].value] = fields["version"].value if "version" in fields else 1
+            elif (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func) == "declared"
+                and isinstance(node.args[0], ast.Constant)
+            ):
+                versions = [k.value.value for k in node.keywords if isinstance(k.value, ast.Constant)]
+                found[node.args[0].value] = versions[0] if versions else 1
+    return found
+
+
+def test_permanent_names_and_their_versions_are_the_golden_ones() -> None:
+    golden, found = json.loads(KINDS.read_text(encoding="utf-8")), declared_kinds()
+    assert golden.keys() <= found.keys(), "a permanent name has gone, and with it every run under that name"
+    assert found == golden, f"a new name, or a version that was bumped, goes into {KINDS.name}: {json.dumps(found)}"
+
+
+def test_moving_a_file_changes_no_identity(tmp_path: Path) -> None:
+    """In a copy of the package whose files have other names, and whose data lie in another folder."""
+    copy = tmp_path / "src" / "steepest"
+    shutil.copytree(SOURCE / "steepest", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    moves = {
+        "data.synthetic": "problems.noise",
+        "optim.adam": "optim.moments",
+        "problems.softmax_regression": "problems.linear",
+    }
+    for old, new in moves.items():
+        (copy / f"{old.replace('.', '/')}.py").rename(copy / f"{new.replace('.', '/')}.py")
+    for path in copy.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        for old, new in moves.items():
+            text = text.replace(f"steepest.{old} ", f"steepest.{new} ")
+        path.write_text(text, encoding="utf-8")
+    code = (
+        "from steepest.problems.noise import HeavyTailedLabels; from steepest.problems.linear import SoftmaxRegression; "
+        "from steepest.optim import Adam; from steepest.runs.method import Method; from steepest.runs.spec import Spec; "
+        "problem = SoftmaxRegression(data=HeavyTailedLabels(m=3)); "
+        "print(Adam.__module__, Spec(problem=problem, method=Method(Adam), lr=0.1, steps=5).id)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "src")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.split() == ["steepest.optim.moments", Spec(**BASE | {"method": Method(Adam)}).id]
