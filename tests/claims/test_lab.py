@@ -34,8 +34,11 @@ class Other(Settings):
     width: int = 8
 
 
+POWER = 2
+
+
 def square(x: int) -> dict[str, float]:
-    return {"square": float(x * x)}
+    return {"square": float(x**POWER)}
 
 
 class Endless(Calculation):
@@ -118,6 +121,18 @@ def test_every_scale_and_variant_has_its_own_folder_inside_the_store(tmp_path: P
     home = tmp_path / "store" / "reports" / "doe2026squares"
     assert {folder.parent for folder in folders} == {home}
     assert folders[0] == home / "smoke"
+
+
+def test_code_that_is_edited_while_a_lab_is_open_gives_new_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = finish(opened(tmp_path))
+    assert (lab.results(ONE).complete, lab.ledger()[0].measured) == (True, 4.0)
+    monkeypatch.setitem(square.__globals__, "POWER", 3)
+    assert (lab.cost(ONE).done, lab.results(ONE).complete) == (0, False)
+    assert finish(lab).ledger()[0].measured == 8.0
+    monkeypatch.setitem(square.__globals__, "POWER", 2)
+    assert lab.ledger()[0].measured == 4.0
 
 
 def test_the_cost_shrinks_to_nothing_as_runs_finish(tmp_path: Path) -> None:
