@@ -322,7 +322,7 @@ PAIRS: list[tuple[Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("one", "other"), PAIRS, ids=str)
+@pytest.mark.parametrize(("one", "other"), PAIRS)
 def test_values_are_told_apart_exactly(one: Any, other: Any) -> None:
     assert code.digest([one]) != code.digest([other])
     assert code.digest([one]) == code.digest([copy.deepcopy(one)])
