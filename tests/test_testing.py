@@ -38,7 +38,7 @@ FAULTS = {
     "a claim that README lacks": (README, ", `fig1-gap`", "", "README.md does not name claim `fig1-gap`"),
     "a claim that only README has": (README, "`fig1-gap`", "`fig1-gap`, `fig1-gapp`", "names claim `fig1-gapp`, which"),
     "a claim that cannot fail": (FIG, "fails=0.05", "fails=0.15", "ValueError: a claim on Γ cannot fail"),
-    "a claim without a sentence": (FIG, '.says("Adam ends below GD")', "", "claim fig1-gap has no sentence"),
+    "a claim without a sentence": (FIG, '.says("Adam ends below GD")', "", "claim fig1-gap has no statement"),
     "a module that fails": (FIG, "from steepest.optim", "from steepest.opt", "fig1 cannot be imported: ModuleNotFound"),
     "another figure's id": (FIG, 'id="fig1"', 'id="fig2"', "fig1_noise defines no figure with this id"),
     "no smoke scale": (FIG, '"smoke"', '"smokes"', "has no sizes for scale smoke"),
@@ -99,3 +99,14 @@ def test_equal_functions_of_two_packages_are_found(tmp_path: Path, monkeypatch: 
     monkeypatch.syspath_prepend(str(tmp_path))
     (problem,) = equal_functions(["equala", "equalb", "equalc"])
     assert problem == "equalb.__init__.two repeats equala.__init__.one; move it to the core"
+
+
+def test_the_module_is_a_command(paper: Path) -> None:
+    command = [sys.executable, "-m", "steepest.testing"]
+    usage = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (usage.returncode, usage.stdout) == (2, "")
+    assert usage.stderr.startswith("usage: python -m steepest.testing PAPER")
+    (paper / README).unlink()
+    edit(paper / FIG, '"smoke"', '"smokes"')
+    done = subprocess.run([*command, str(paper)], capture_output=True, text=True, check=False)
+    assert (done.returncode, len(done.stdout.splitlines())) == (1, 2)

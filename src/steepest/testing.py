@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +23,7 @@ from steepest.claims.paper import Figure, Paper
 from steepest.errors import UsageError
 from steepest.runs.store import Store
 
-LEAST_STATEMENTS = 3  # of a function body that two papers must not share
+LEAST_STATEMENTS = 3  # shorter bodies may be equal in two papers
 
 
 def check_paper(
@@ -36,7 +36,7 @@ def check_paper(
     """Return what is wrong with a paper, one line each; nothing is wrong with a good one.
 
     Every figure is imported, runs at smoke scale, is judged and drawn; claim ids are unique and named in README.md, and
-    what looks like one there exists; every claim has a sentence and a place; every plotted point names a stored run.
+    every name there that looks like one is one; claims have a statement and a place; plotted points name stored runs.
 
     Args:
         target: the paper's name, or its folder.
@@ -71,7 +71,7 @@ def _loaded(paper: Paper) -> tuple[list[Figure], list[str]]:
     return figures, problems
 
 
-def _wrong_texts(paper: Paper, figures: Iterable[Figure]) -> list[str]:
+def _wrong_texts(paper: Paper, figures: Sequence[Figure]) -> list[str]:
     """Return what is wrong with claims and README."""
     claims = [(figure, claim) for figure in figures for claim in figure.claims]
     ids = [claim.id for _, claim in claims]
@@ -80,7 +80,7 @@ def _wrong_texts(paper: Paper, figures: Iterable[Figure]) -> list[str]:
     ]
     for figure, claim in claims:
         if not (claim.statement and claim.where):
-            problems.append(f"{paper.key}/{figure.id}: claim {claim.id} has no sentence or no place in the paper")
+            problems.append(f"{paper.key}/{figure.id}: claim {claim.id} has no statement or no place in the paper")
     if not paper.readme:
         return [
             *problems,
@@ -89,7 +89,9 @@ def _wrong_texts(paper: Paper, figures: Iterable[Figure]) -> list[str]:
     named = set(re.findall(r"`([^`\s]+)`", paper.readme))
     problems += [f"{paper.key}: README.md does not name claim `{name}`" for name in ids if name not in named]
     prefixes = tuple({f"{name.partition('-')[0]}-" for name in ids})
-    known = {*ids, *paper.modules, *(plan for figure in figures for plan in figure.draw)}
+    if len(figures) < len(paper.modules):
+        return problems  # claims of the figures that cannot be imported are not known
+    known = {*ids, *paper.modules, *(drawing for figure in figures for drawing in figure.draw)}
     wrong = sorted(name for name in named - known if prefixes and name.startswith(prefixes))
     return problems + [f"{paper.key}: README.md names claim `{name}`, which is not there" for name in wrong]
 
@@ -100,7 +102,7 @@ def _wrong_runs(
     """Run a figure at smoke scale and yield what is wrong with it."""
     place = f"{paper.key}/{figure.id}"
     if "smoke" not in figure.scales:
-        yield f"{place}: has no sizes for scale smoke, which tests run in seconds"
+        yield f"{place}: has no sizes for scale smoke; give small ones that run in seconds"
         return
     try:
         names = set(figure.settings("smoke").changeable())
@@ -114,7 +116,7 @@ def _wrong_runs(
         return
     for row in rows:
         if row.verdict == "not run":
-            yield f"{place}: claim {row.claim} is not run after all plans are: {row.reason}"
+            yield f"{place}: claim {row.claim} is still not run, although every plan has run: {row.reason}"
     for name, svg in drawn.items() if results.plans else ():
         columns = read_csv(svg.with_suffix(".csv")).to_pydict()
         lost = [run for run in dict.fromkeys(columns.get("run", [""])) if store.get(str(run)) is None]
@@ -123,7 +125,7 @@ def _wrong_runs(
 
 
 def equal_functions(packages: Iterable[str]) -> list[str]:
-    """Return functions of two packages that have the same body; the second user's move to the core.
+    """Return functions of two packages that have the same body; which belong into the core.
 
     Args:
         packages: names of importable packages; their files are read, not imported.
@@ -153,6 +155,9 @@ def _bodies(path: Path) -> Iterator[tuple[str, str]]:
 
 def main() -> None:
     """Check the papers that are named on the command line."""
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
+        print("usage: python -m steepest.testing PAPER ...    names, or folders that define PAPER", file=sys.stderr)
+        sys.exit(2)
     problems = [problem for target in sys.argv[1:] for problem in check_paper(target)]
     print("\n".join(problems) or f"nothing wrong with {' '.join(sys.argv[1:])}")
     sys.exit(bool(problems))

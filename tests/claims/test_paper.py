@@ -118,7 +118,7 @@ def test_results_of_a_figure_are_a_mapping_by_plan(store: Store) -> None:
     assert (list(results), len(results), results.complete) == (["cubes", "sweep"], 2, False)
     assert isinstance(results["sweep"], SweepResults)
     assert results["sweep"] is results.sweep("sweep")
-    with pytest.raises(NotRun, match="cubes: 3 calculations are missing"):
+    with pytest.raises(NotRun, match="cubes: 3 runs are missing"):
         results["cubes"]
     with pytest.raises(TypeError, match="sweep is a sweep"):
         results.calculations("sweep")

@@ -110,7 +110,7 @@ def test_eject_writes_a_script_and_names_the_next_command(cli, tmp_path, monkeyp
 def test_a_claim_without_runs_names_the_command_that_makes_them(cli, tmp_path):
     said = cli("eject", "kunstner2024heavytailed/fig6-gd-slow", "--output", tmp_path / "x.py")
     assert said.code == 2
-    assert "is not run: quadratic: 3 calculations are missing; `steepest run kunstner2024heavytailed/fig6`" in said.err
+    assert "is not run: quadratic: 3 runs are missing; `steepest run kunstner2024heavytailed/fig6`" in said.err
 
 
 def test_a_mistyped_claim_has_near_ones(cli):

@@ -17,7 +17,7 @@ from steepest.claims.claim import Claim, Kind, placed
 from steepest.claims.verdict import Finding, Verdict, judge
 from steepest.component import Component
 from steepest.errors import UsageError, unknown
-from steepest.runs.results import NotRun, SweepResults
+from steepest.runs.results import NotRun, SweepResults, missing
 from steepest.runs.store import Run, Store
 from steepest.runs.stream import lookup
 from steepest.runs.sweep import Calculations, Plan, Sweep
@@ -92,7 +92,7 @@ class Results(Mapping[str, "SweepResults | list[Run]"]):
             raise TypeError(f"{name} is a sweep")
         found = [self.store.get(item.id) for item in plan.calculations]
         if None in found:
-            raise NotRun(f"{name}: {found.count(None)} calculations are missing")
+            raise NotRun(f"{name}: {missing(found.count(None), 'run')}")
         return [run for run in found if run is not None]
 
     def run(self, name: str) -> Run:

@@ -107,7 +107,7 @@ def list_(*, common: Common = COMMON) -> None:
     from steepest.claims.installed import papers
     from steepest.cli import listing
 
-    listing.papers(papers(common.paper), as_json=common.json)
+    listing.papers(papers(common.paper), _arguments((), SIZES, common), as_json=common.json)
 
 
 @app.command(
@@ -137,7 +137,7 @@ def show(target: str, /, *, sizes: Sizes = SIZES, common: Common = COMMON) -> No
     else:
         from steepest.claims.installed import find_paper
 
-        listing.papers([(target, find_paper(target, common.paper))], as_json=common.json)
+        listing.papers([(target, find_paper(target, common.paper))], _arguments((), SIZES, common), as_json=common.json)
 
 
 @app.command(

@@ -20,8 +20,14 @@ from steepest.runs.store import Damaged, Run, Store, default_store, read_run
 from steepest.runs.sweep import Calculations, Grid, Sweep
 
 
-def papers(found: Iterable[tuple[str, Paper | UsageError]], *, as_json: bool) -> None:
-    """Print papers with their figures; one that cannot be used is a line that says why."""
+def papers(found: Iterable[tuple[str, Paper | UsageError]], typed: Sequence[str], *, as_json: bool) -> None:
+    """Print papers with their figures; one that cannot be used is a line that says why.
+
+    Args:
+        found: papers by name.
+        typed: options that the next command needs too.
+        as_json: print JSON.
+    """
     if as_json:
         print_json([_paper_json(name, paper) for name, paper in found])
         return
@@ -31,13 +37,16 @@ def papers(found: Iterable[tuple[str, Paper | UsageError]], *, as_json: bool) ->
             console.print(f"[bold]{escape(name)}[/]  [red]{escape(one_line(paper))}[/]\n")
             continue
         console.print(f"[bold]{escape(paper.key)}[/]")
-        console.print(escape(f"{paper.title}\n{paper.authors}, {paper.year}, arXiv {paper.arxiv}\n"))
+        console.print(
+            escape(f"{paper.title}\n{paper.authors}, {paper.year}{paper.arxiv and f', arXiv {paper.arxiv}'}\n")
+        )
         table = columns("figure", "claims", last="shows")
         for figure_id in paper.modules:
             table.add_row(figure_id, *_row_of(paper, figure_id))
         console.print(table)
         first = f"{paper.key}/{next(iter(paper.modules))}"
-        console.print(f"\nNext: {command('show', first)}\n      {command('run', first)}", soft_wrap=True)
+        following = (command(verb, first, *typed) for verb in ("show", "run"))
+        console.print(f"\nNext: {next(following)}\n      {next(following)}", soft_wrap=True)
 
 
 def _row_of(paper: Paper, figure_id: str) -> tuple[str, str]:

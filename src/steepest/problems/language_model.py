@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 import torch
-from pydantic import Field, SerializeAsAny
+from pydantic import Field, SerializeAsAny, model_validator
 from torch import Tensor
 
 from steepest.component import Component
@@ -49,6 +49,14 @@ class Transformer(Component):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     init: Literal["gpt2", "ptb"] = "gpt2"
     precision: Literal["float32", "bfloat16"] = "float32"
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> Self:
+        if self.width % self.heads:
+            raise ValueError(
+                f"width={self.width} cannot be split among heads={self.heads}; give a multiple of the heads"
+            )
+        return self
 
     def shape(self, length: int) -> gpt.GPTShape:
         """Return the sizes as the model's functions take them."""

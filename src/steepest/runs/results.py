@@ -98,7 +98,7 @@ class SweepResults:
             raise unknown("method", label, self.searches)
         search = self.searches[label]
         if search.best is None:
-            raise NotRun(f"{label}: {len(search.pending)} runs are missing")
+            raise NotRun(f"{label}: {missing(len(search.pending), 'run')}")
         return search
 
     def runs(self) -> list[Run]:
@@ -161,6 +161,15 @@ def middle_of_the_best(scores: Mapping[float, Sequence[float]]) -> float:
     error = best.std(ddof=1) / len(best) ** 0.5 if len(best) > 1 else 0.0
     good = [e for e, mean in zip(scores, values.mean(axis=1), strict=True) if mean >= best.mean() - error]
     return good[(len(good) - 1) // 2]
+
+
+def missing(count: int, what: str) -> str:
+    """Return how many runs or calculations are missing.
+
+    >>> missing(1, "run"), missing(2, "run")
+    ('1 run is missing', '2 runs are missing')
+    """
+    return f"{count} {what} is missing" if count == 1 else f"{count} {what}s are missing"
 
 
 def stack(arrays: list[np.ndarray]) -> np.ndarray:
