@@ -208,7 +208,10 @@ FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__"}
 
 @pytest.mark.parametrize("path", FILES, ids=module)
 def test_nothing_that_was_read_is_ever_executed(path: Path) -> None:
-    assert not {name.split(".")[0] for name in anywhere(path)} & FORBIDDEN_MODULES
+    allowed = (
+        {"cloudpickle"} if module(path) == "steepest.runs.executors" else set()
+    )  # told what workers are sent by value
+    assert not {name.split(".")[0] for name in anywhere(path)} & FORBIDDEN_MODULES - allowed
     for node in ast.walk(tree(path)):
         if not isinstance(node, ast.Call):
             continue

@@ -269,3 +269,33 @@ def test_a_sweep_in_lockstep_stores_the_same_runs_and_trains_only_what_is_missin
     after = {found.id: found.folder.stat().st_mtime_ns for found in stores["auto"].all()}
     assert {name: after[name] for name in before} == before
     assert len(after) > len(before)
+
+
+class Ascent(SignDescent):
+    """Sign ascent: a subclass whose own step is not that of the stack of its base."""
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:
+        for group in self.param_groups:
+            for param in group["params"]:
+                param.add_(param.grad.sign(), alpha=group["lr"])
+
+
+class Doubled(SoftmaxRegression):
+    """A loss that depends on the seed beside its data."""
+
+    def setup(self, seed: int) -> Task:
+        task = super().setup(seed)
+        return replace(task, loss=lambda at, data: (1.0 + seed) * task.loss(at, data))
+
+
+def test_what_a_subclass_inherits_does_not_make_it_stack(tmp_path: Path) -> None:
+    base = {"problem": LINEAR, "method": Method(SignDescent), "lr": 1e-2, "steps": 6, "seed": 1}
+    assert stackable(Spec(**base))
+    for change in ({"method": Method(Ascent)}, {"problem": Doubled(data=LINEAR.data)}):
+        spec = Spec(**base | change)
+        assert not stackable(spec, "always")
+    methods = {Method(SignDescent): decades(-2, -2), Method(Ascent): decades(-2, -2)}
+    sweep = Sweep(problem=LINEAR, optimizers=methods, steps=6, refine=None, extend=0, seeds=(0,))
+    down, up = run(sweep, store=str(tmp_path / "store"), jobs=1).to_arrow()["final_loss"].to_pylist()
+    assert down < np.log(LINEAR.data.num_classes) < up

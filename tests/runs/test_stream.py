@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -375,3 +377,40 @@ def test_what_cannot_be_sent_to_another_process_runs_in_this_one(store: Store) -
 
 def half_of_lock(lock: object) -> dict[str, float]:
     return {"half": 0.5}
+
+
+OWN = """
+import sys, torch, constants
+from steepest import Method, Sweep, decades, run
+from own_problem import Mean
+
+constants.SCALE = float(sys.argv[1])  # what was set after the import, which the file does not say
+open("constants.py", "w").write("SCALE = 7.0")  # an edit that this process has not seen
+sweep = Sweep(problem=Mean(), optimizers={Method(torch.optim.SGD): decades(-1, -1)}, steps=1, refine=None, extend=0)
+rows = run(sweep, store=sys.argv[2], jobs=int(sys.argv[3])).to_arrow()
+print(rows["run"].to_pylist(), rows["initial_loss"].to_pylist())
+"""
+OWN_PROBLEM = """
+import torch, constants
+from steepest.problems import Problem, Task, Work
+
+class Mean(Problem):
+    def setup(self, seed):
+        params = {"w": torch.zeros(1, requires_grad=True)}
+        return Task(params, lambda at, data: (at["w"] - constants.SCALE * data["x"]) ** 2, {"x": torch.ones(4)})
+
+    def work(self):
+        return Work(flops=0.0, logits=4.0)
+"""
+
+
+def test_workers_run_the_code_that_is_in_memory(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "own_problem.py").write_text(OWN_PROBLEM)
+    printed = []
+    for scale, jobs in (("3.0", "1"), ("3.0", "2")):
+        (tmp_path / "constants.py").write_text("SCALE = 1.0")
+        command = [sys.executable, "own.py", scale, f"store-{jobs}", jobs]
+        printed.append(subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout)
+    assert printed[0] == printed[1]
+    assert printed[0].rstrip().endswith("[9.0, 9.0, 9.0]")

@@ -211,7 +211,7 @@ class Problem(Component):
     Attributes:
         lockstep: whether runs may train as one stacked computation (`steepest.runs.lockstep`). It takes a `Task.loss` that
             reads what depends on the seed, or on `scalars`, from its arguments alone, that `torch.func.vmap` can stack, and
-            tasks that agree in all shapes.
+            tasks that agree in all shapes. It is not inherited: a subclass says it again.
         scalars: fields that change numbers of the task but no shape and no line of the loss; runs that differ in them may
             share a stack.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 
 from steepest import distributed
 from steepest.component import identity
+from steepest.owner import owner_named
 from steepest.runs.execute import execute
 from steepest.runs.lockstep import Lockstep, stackable, train_together
 from steepest.runs.spec import Runnable, Spec
@@ -85,6 +87,7 @@ class Processes:
 @contextmanager
 def executor(store: Store, jobs: int, example: Runnable, lockstep: Lockstep = "auto") -> Iterator[Executor]:
     """Yield an engine of `jobs` slots, or of one where workers cannot be sent `example`; leave no process behind."""
+    send_code_by_value()
     if jobs == 1 or not _can_be_sent(example):
         yield Inline(store, lockstep)
         return
@@ -93,6 +96,18 @@ def executor(store: Store, jobs: int, example: Runnable, lockstep: Lockstep = "a
         yield pool
     finally:
         pool.close()
+
+
+def send_code_by_value() -> None:
+    """Let workers get the code of the user's modules as it is in memory, which identifies its runs.
+
+    They would import the files, which may have been edited since, and miss what was set after the import.
+    """
+    import cloudpickle
+
+    for name, module in list(sys.modules.items()):
+        if name != "__main__" and getattr(module, "__file__", None) and owner_named(name) == "":
+            cloudpickle.register_pickle_by_value(module)
 
 
 def _can_be_sent(runnable: Runnable) -> bool:

@@ -59,9 +59,12 @@ def pays(spec: Spec) -> bool:
 
 
 def can_stack(spec: Spec) -> bool:
-    """Return whether a run can train in a stack: its problem says so, and its optimizer has a stacked form."""
-    stacked = getattr(spec.method.optimizer, "stacked", None)
-    return spec.problem.lockstep and spec.device == "cpu" and stacked is not None
+    """Return whether a run can train in a stack: the class of its problem says so, and that of its optimizer has a stacked form.
+
+    What a class inherits does not count: a subclass may have another loss, or another step.
+    """
+    problem, optimizer = vars(type(spec.problem)), vars(spec.method.optimizer)
+    return bool(problem.get("lockstep")) and optimizer.get("stacked") is not None and spec.device == "cpu"
 
 
 def stackable(runnable: Runnable, mode: Lockstep = "auto") -> TypeGuard[Spec]:
