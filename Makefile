@@ -8,10 +8,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: run theory laptop check test lint bench venv clean
 .DEFAULT_GOAL := run
 
-run: venv  ## re-measure the core paper's main figures in about five minutes; runs, figures and the page go to ./store
+run: venv  ## re-measure the core paper's main figures in three to six minutes; runs, figures and the page go to ./store
 	$(BIN)/steepest run kunstner2024heavytailed --scale quick --store store $(if $(JOBS),--jobs $(JOBS))
 
-theory: venv  ## the four theory papers, minutes on two cores
+theory: venv  ## the four theory papers, two to five minutes on two cores
 	$(BIN)/steepest run $(THEORY) --store store $(if $(JOBS),--jobs $(JOBS))
 
 laptop: venv  ## every paper, about an hour on two cores; what `make run` trained is not trained again

@@ -1,4 +1,4 @@
-"""A digest of the user's code, with everything of the user's that it uses.
+"""A digest of user code and of all user code that it uses.
 
 A thing is described by what it is in itself and by the things that it consists of: a function by its instructions, its
 defaults, what it closes over and the globals that it reads; a class by its bases and its body; an object by what would
@@ -61,14 +61,14 @@ def digest(thing: Any, name: str = "") -> str:
 
     Args:
         thing: a class, a function, a value.
-        name: how a refusal calls it.
+        name: the name used in error messages.
 
     Raises:
         UsageError: something that is used can neither be read nor rebuilt, so nobody can tell whether it changed.
     """
     labels, edges = _graph(thing, name or _name(thing))
     colours = [_sha(label) for label in labels]
-    while True:  # colours differ as soon as those of parts do; things in a circle need no first one
+    while True:  # colour refinement: repeat until no more things are told apart; cycles need no starting point
         refined = [
             _sha(own + "".join(sorted(kids) if label.startswith(UNORDERED) else kids))
             for label, own, kids in zip(labels, colours, ([colours[i] for i in row] for row in edges), strict=True)
@@ -82,7 +82,7 @@ def _graph(root: Any, called: str) -> tuple[list[str], list[list[int]]]:
     """Return what each thing is in itself, the root first, and the numbers of the things that it consists of."""
     things, numbers, found_in = [root], {id(root): 0}, [(0, called)]
     labels, edges = [], []
-    for number, thing in enumerate(things):  # it grows, and keeps things alive, so that no address comes twice
+    for number, thing in enumerate(things):  # the list grows and keeps everything alive, so no id() is reused
         try:
             head, parts = _parts(thing)
         except _UnreadableError as error:
@@ -214,7 +214,7 @@ def _content(cell: types.CellType) -> Any:
 
 
 def _globals(read: _Read, scope: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield the globals that a function reads, of modules of the user's and ours only the names that it reads there."""
+    """Yield the globals that a function reads; of the user's modules and of ours, only the names read from them."""
     inbuilt = scope.get("__builtins__", builtins)
     inbuilt = vars(inbuilt) if isinstance(inbuilt, types.ModuleType) else inbuilt
     for first, *rest in sorted(read.names):
@@ -277,7 +277,7 @@ def _class(thing: type) -> Parts:
 
 
 def _step(thing: type) -> Iterator[tuple[str, Any]]:
-    """Yield step() as it was before torch, making a first optimizer of this class, wrapped and perhaps inherited it."""
+    """Yield `step` as written, unless it is inherited; torch wraps it when the first optimizer of a class is made."""
     found: list[Any] = [vars(kind)["step"] for kind in thing.__mro__ if "step" in vars(kind)]
     plain = [step.__wrapped__ if hasattr(step, "hooked") else step for step in found]
     if "step" in vars(thing) and (plain[0] is found[0] or plain[0] not in plain[1:2]):

@@ -23,6 +23,10 @@ class Entry(NamedTuple):
 WORDS = (
     Entry("problem", "Data, model and loss. It gives the loss of every example, and the class of each."),
     Entry("task", "A problem set up for one seed: initial params, and the functions that compute its losses."),
+    Entry(
+        "example",
+        "What one loss belongs to: a labelled image, or a position in a text and its next token. A sample is the same.",
+    ),
     Entry("optimizer", "A rule that updates params from gradients; a class in the style of `torch.optim`."),
     Entry("method", "An optimizer with its options under a label, such as `Adam+m`; its learning rate is left open."),
     Entry(
@@ -31,15 +35,32 @@ WORDS = (
         "measured. Its hash names the run.",
     ),
     Entry(
+        "step",
+        "One change of the params by an optimizer; an update is the same. A run has T of them, 0 is before the first.",
+    ),
+    Entry(
         "calculation", "A function with its arguments that computes numbers without training; it is stored as a run."
     ),
     Entry("run", "The stored result of a spec or a calculation: curves, final numbers, environment, state."),
     Entry("sweep", "One problem with methods, a grid of learning rates for each, and seeds; it expands to specs."),
-    Entry("plan", "What has to be run: a sweep, or a list of calculations. It says which runs are missing."),
+    Entry(
+        "plan",
+        "What has to be run: a sweep, or a list of calculations. Its `progress()` says which runs are missing; this is not "
+        "the progress ρ.",
+    ),
     Entry(
         "search",
         "The choice of one method's learning rate in a sweep: rates tried, the selected rate, and whether it lies at an "
         "end of the grid.",
+    ),
+    Entry(
+        "stack",
+        "Runs that differ in rate, seed or numbers of method and problem, trained as one computation: in lockstep.",
+    ),
+    Entry(
+        "component",
+        "A frozen object that is part of a spec, such as a problem or a probe. The permanent name of its class, `kind`, its "
+        "version and its fields are hashed.",
     ),
     Entry(
         "frequency group",
@@ -50,9 +71,10 @@ WORDS = (
     Entry("probe", "What a run records besides its losses, at chosen steps, such as the gradient norm of each class."),
     Entry("measure", "A quantity read from the results of a figure, one number for each seed."),
     Entry(
-        "claim",
-        "A statement of a paper (or of ours) with a measure and two thresholds, `holds` and `fails`, written before its runs.",
+        "criterion",
+        "A measure with two thresholds, written before the runs: `holds`, and `fails` on the other side.",
     ),
+    Entry("claim", "A statement of a paper (or of ours) with the criterion that tests it."),
     Entry(
         "verdict",
         "Where the 95 % interval of a claim's measure over seeds lies: beyond `holds` it is supported, beyond `fails` "
@@ -60,7 +82,10 @@ WORDS = (
     ),
     Entry("ledger", "The list of verdicts, with the numbers and runs behind each."),
     Entry("scale", "Which sizes are run: `smoke` (tests), `quick`, `laptop`, `medium`, or those of the `paper`."),
-    Entry("settings", "The sizes of one figure at one scale."),
+    Entry(
+        "settings",
+        "The sizes of one figure at one scale, which `--set` changes. What a problem or a spec states are its fields.",
+    ),
     Entry("store", "The folder in which runs, figures and pages are kept."),
     Entry("paper", "A package with the figures and claims of one paper, found by the entry point `steepest.papers`."),
     Entry("figure", "A figure, table or section of a paper: plans, claims and drawings."),

@@ -1,8 +1,8 @@
 """Whose code something is: the user's, or versioned elsewhere.
 
-Ours has versions that are bumped by hand. The standard library and what this package depends on have theirs in the
-environment of a run. Another installed distribution is known by the record of its files, unless it has papers: they are
-code of the user's, as is everything else, editable installs included.
+This package's code has versions that are bumped by hand. The standard library and what this package depends on have theirs
+in the environment of a run. Another installed distribution is identified by its RECORD. If it provides papers it counts as
+user code, as does everything else, editable installs included.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ PACKAGES = (__package__, f"{__package__}_papers")
 ROOT = Path(__file__).parents[1]
 STANDARD = f"{Path(os.__file__).parent}{os.sep}"
 BUILT = {"torch", "numpy", "scipy"}  # libraries even where they were built in a folder of the user's
-KNOWN = BUILT | {  # what this package depends on, and what that brings; the environment of a run has versions
+KNOWN = BUILT | {  # dependencies of this package, and their dependencies; the environment of a run has versions
     "pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection", "cyclopts", "rich", "pyarrow",
     "safetensors", "tokenizers", "platformdirs", "loky", "cloudpickle", "threadpoolctl", "jinja2", "matplotlib",
     "mpl_toolkits", "PIL", "mpmath", "powerlaw", "vl_convert", "markdown_it",
 }  # fmt: skip
-HEAP_TYPE = 1 << 9  # a class made while Python runs, not by C
+HEAP_TYPE = 1 << 9  # set for classes made while Python runs, not for the static ones of C
 
 
 def is_ours(thing: Any) -> bool:
@@ -47,7 +47,7 @@ def place(thing: Any) -> str:
 
 
 def owner_of(thing: Any) -> str:
-    """Return whose a class or function is; a name that was copied from elsewhere is not believed."""
+    """Return whose a class or function is; a class made in Python is a library's only if it is found there."""
     if isinstance(thing, types.FunctionType):
         return owner_named(str(thing.__globals__.get("__name__")))
     made_by_c = not thing.__flags__ & HEAP_TYPE
@@ -68,13 +68,13 @@ def _file(module: str) -> str | None:
 
 
 def owner_named(module: str) -> str:
-    """Return "" for a module of the user's, else `ours`, `python`, a library, or what is installed with its record."""
+    """Return whose a module is: "" (the user's), `ours`, `python`, a library, or a distribution with its RECORD's digest."""
     return owner_at(module, _file(module) or _file(module.partition(".")[0]))
 
 
 @lru_cache(maxsize=4096)
 def owner_at(module: str, file: str | None) -> str:
-    """Return the same, given the file of the module; a compiled one of the user's is known by its bytes."""
+    """Return the same, given the module's file; of the user's compiled modules, the name and a digest of the file."""
     top = module.partition(".")[0]
     if file is None or module == "__main__":
         return "python" if top in sys.stdlib_module_names - {"__main__"} else ""
@@ -91,7 +91,7 @@ def owner_at(module: str, file: str | None) -> str:
 
 
 def _installed(top: str) -> str:
-    """Return the distributions that installed a module, with their records; "" if one has papers, or if none did."""
+    """Return the distributions that provide a module, with digests of their RECORDs; "" if none does, or if one has papers."""
     found = [distribution(name) for name in sorted(set(packages_distributions().get(top, ())))]
     if any(entry.group == "steepest.papers" for one in found for entry in one.entry_points):
         return ""
@@ -101,7 +101,7 @@ def _installed(top: str) -> str:
 
 
 def known_as(owner: str, name: str, thing: Any) -> str:
-    """Return what identifies something that is versioned elsewhere; of ours no place, so that it can move."""
+    """Return what identifies a thing that has versions. Ours is known by name and version, not by place: it can move."""
     if owner == OURS:
         name = f"{vars(thing).get('kind', thing.__qualname__)} {getattr(thing, 'version', 1)}"
     return f"library {owner} {name}"

@@ -79,7 +79,7 @@ class Measure:
         """Return the criterion that the quantity is `holds` or more; at `fails` or less the claim is contradicted.
 
         Raises:
-            ValueError: `fails` is not below `holds`, or a threshold is not finite, so that no number could fail.
+            ValueError: `fails` is not below `holds`, or a threshold is not finite, so that no result could contradict the claim.
         """
         return self._test(holds, fails, fails < holds)
 
@@ -87,7 +87,7 @@ class Measure:
         """Return the criterion that the quantity is `holds` or less; at `fails` or more the claim is contradicted.
 
         Raises:
-            ValueError: `fails` is not above `holds`, or a threshold is not finite, so that no number could fail.
+            ValueError: `fails` is not above `holds`, or a threshold is not finite, so that no result could contradict the claim.
         """
         return self._test(holds, fails, holds < fails)
 
@@ -95,16 +95,17 @@ class Measure:
         if not (can_fail and math.isfinite(holds) and math.isfinite(fails)):
             name = self.symbol or self.function.__name__
             raise ValueError(
-                f"a claim on {name} cannot fail: it holds at {holds} and fails at {fails}; give both, apart"
+                f"a claim on {name} cannot fail: it holds at {holds} and fails at {fails}; give two finite thresholds, "
+                "`fails` below `holds` in at_least, above it in at_most"
             )
         return Criterion(self, holds, fails)
 
 
 def measure(symbol: str = "") -> Callable[[Callable[Concatenate[Any, P], Measured]], Callable[P, Measure]]:
-    """Decorate a function of results and other arguments: called with the others it gives a `Measure`.
+    """Decorate a function of results and other arguments: called with the other arguments, it returns a `Measure`.
 
     Args:
-        symbol: of the quantity.
+        symbol: what the ledger calls the quantity, such as "Γ".
 
     >>> @measure("2x")
     ... def double(results, name):
@@ -136,10 +137,10 @@ class Claim:
 
     Attributes:
         id: short name, unique in its paper.
-        criterion: the quantity, the threshold at or beyond which the claim is supported, and the one at or beyond which, on
-            the other side, it is contradicted.
-        where: the place in the paper; empty for that of the figure.
-        kind: of the paper, an erratum of it, or a statement of ours; None for that of the figure.
+        criterion: the quantity with its two thresholds: supported at `holds` or beyond, contradicted at `fails` or beyond,
+            on the other side.
+        where: the place in the paper; empty: the figure's place.
+        kind: of the paper, an erratum of it, or a statement of ours; None: the figure's kind.
         statement: the claim in our words.
     """
 
@@ -171,7 +172,7 @@ class Claim:
 
     @property
     def fails(self) -> float:
-        """Return the threshold at or beyond which it is contradicted."""
+        """Return the threshold at or beyond which, on the other side, the claim is contradicted."""
         return self.criterion.fails
 
 

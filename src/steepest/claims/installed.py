@@ -1,6 +1,6 @@
-"""Papers that are there: those of installed distributions (entry points `steepest.papers`) and in folders (`--paper`).
+"""Papers that can be found: those of installed distributions (entry points `steepest.papers`) and in folders (`--paper`).
 
-A paper is looked up by its name alone: importing one imports no other, and one that cannot be imported harms no other.
+A paper is looked up by its name alone: importing one imports no other, and one that cannot be imported does not stop the others.
 """
 
 from __future__ import annotations

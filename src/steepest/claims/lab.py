@@ -3,7 +3,7 @@
 lab = Lab.open("smith2026tails/fig1")
 for step in lab.stream(): ...        # train what is missing
 lab.ledger()                         # verdicts
-lab.draw(figure)                     # SVG, PDF and CSV; `steepest.report.write_page(lab)` writes the page
+lab.draw(figure)                     # SVG, PDF and CSV; `steepest.report.page.write_page(lab)` writes the page
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ class Settings(Component):
 
 @dataclass(frozen=True)
 class Drawing:
-    """A drawn figure and the numbers in it.
+    """A picture and the numbers in it.
 
     Attributes:
         canvas: the matplotlib figure.
@@ -111,7 +111,7 @@ Draw = Callable[[Results], Drawing | None]
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of a paper, or a part of it without one.
+    """A figure of a paper, or a part of the paper without a figure (a table, a section).
 
     Attributes:
         id: short name, unique in its paper.
@@ -125,7 +125,7 @@ class Figure:
         rule: how the laptop's sizes follow from the paper's.
         where: the place in the paper, for claims without their own.
         kind: of those claims: the paper's, an erratum of it, or ours.
-        steps: results → the rows of a stepped view (step, method, group, loss); None takes the first sweep's groups.
+        steps: results → the rows of the view with the slider (step, method, group, loss); None: the first sweep's groups.
     """
 
     id: str
@@ -160,7 +160,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper and its executable figures, each in a module that is imported when the figure is asked for.
+    """A paper and its executable figures. The module of a figure is imported when the figure is asked for.
 
     Attributes:
         key: folder name: first author, year, keyword.

@@ -70,7 +70,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def whole(value: int | None) -> str:
-    """Return a whole number with its thousands apart, `many` where the count was given up."""
+    """Return a whole number with commas between thousands, `many` where the count was given up."""
     return "many" if value is None else f"{value:,}"
 
 
@@ -84,7 +84,7 @@ def percent(value: float) -> str:
 
 
 def data_uri(media_type: str, data: bytes) -> str:
-    """Return a file as an address that holds its content."""
+    """Return a file as a `data:` URI, an address that holds the content itself."""
     return f"data:{media_type};base64,{base64.b64encode(data).decode()}"
 
 

@@ -1,6 +1,6 @@
 """What can be run and stored: a training run (`Spec`) or a direct calculation (`Calculation`).
 
-Both are frozen descriptions with an identity; `execute()` gives the outcome that the store keeps.
+Both are frozen descriptions with an identity; `steepest.runs.execute.execute` gives the outcome that the store keeps.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def _device(name: str) -> str:
 LearningRate = Annotated[float, AfterValidator(_learning_rate)]
 
 
-NOMINAL_RATE = 6e10  # operations per CPU second
+NOMINAL_RATE = 6e10  # operations per CPU second, taken for the machine on which a `takes` in seconds was measured
 
 
 class Spec(Component):
@@ -51,7 +51,7 @@ class Spec(Component):
         method: optimizer with its hyper-parameters.
         lr: learning rate, in the unit that the optimizer states.
         steps: number of updates T.
-        seed: draws data and initial params, nothing else, so that all methods meet the same ones.
+        seed: draws data, initial params, the order of mini-batches and the noise of dropout, the same for all methods.
         weighting: class weights of the objective.
         groups: number of frequency groups whose loss is recorded at every step, or None.
         by_class: record the loss of every class at every step too.
@@ -86,7 +86,7 @@ class Spec(Component):
         return Family(self)
 
     def beside(self, **fields: Any) -> Spec:
-        """Return the spec with another method, learning rate or seed, the rest described as it was described here."""
+        """Return the spec with another method, learning rate or seed; the description of the rest is not computed again."""
         other, family = self.changed(**fields), self.family
         if "method" in fields:
             family = Family(other, family.described | {"method": describe(other.method)})
@@ -94,7 +94,7 @@ class Spec(Component):
         return other
 
     def description(self) -> dict[str, Any]:
-        """Return what is hashed and stored. It stays as it was when first asked for; `changed()` is described anew."""
+        """Return what is hashed and stored. It is computed once; `changed()` computes it again."""
         return self.family.described | {"lr": self.lr, "seed": self.seed}
 
     @cached_property
@@ -165,7 +165,7 @@ class Family:
 class Calculation:
     """A direct calculation that is stored like a run: a closed form against a solver, an identity against autograd.
 
-    A function with a parameter `checkpoint` is given a file there in which it may keep its state, whole or not at all
+    A function with a parameter `checkpoint` receives a file path in it; there it may keep its state, whole or not at all
     (`steepest.files.write_atomically`), and finds it again when it was stopped; it is deleted when the run is stored.
 
     Args:
@@ -179,7 +179,7 @@ class Calculation:
         threads: of torch and of numpy's BLAS.
 
     Raises:
-        UsageError: no such device, or a device other than `cpu` for a function without the parameter `device`; no thread.
+        UsageError: no such device, one other than `cpu` for a function without the parameter `device`, or fewer than one thread.
     """
 
     function: Callable[..., Any]
@@ -208,7 +208,7 @@ class Calculation:
         return parameter in inspect.signature(self.function).parameters and parameter not in self.options
 
     def changed(self, **fields: Any) -> Self:
-        """Return a copy with `fields` replaced, described anew."""
+        """Return a copy with `fields` replaced, its description computed again."""
         return replace(self, **fields)
 
     @cached_property
@@ -217,7 +217,7 @@ class Calculation:
         return identity(self)
 
     def description(self) -> dict[str, Any]:
-        """Return what is hashed and stored. It stays as it was when first asked for; `changed()` is described anew."""
+        """Return what is hashed and stored. It is computed once; `changed()` computes it again."""
         return dict(self._described)
 
     @cached_property
@@ -227,7 +227,7 @@ class Calculation:
         return declaration(self.function) | added | {"options": describe(dict(self.options)), "seed": self.seed}
 
     def work(self) -> Work:
-        """Return the stated cost; seconds count as operations on a machine like the one where they were measured."""
+        """Return the stated cost; seconds are turned into operations at the nominal rate."""
         return self.takes if isinstance(self.takes, Work) else Work(flops=self.takes * NOMINAL_RATE, logits=0.0)
 
 

@@ -48,7 +48,7 @@ class Lookup:
         return self.store.get(runnable.id)
 
     def now(self) -> Known:
-        """Return the same for the runs that are there now, quick where many are absent."""
+        """Return a lookup that is fast for many runs; it sees the store as it is now."""
         absent, present = 0, None
 
         def known(runnable: Runnable) -> Run | None:
@@ -150,7 +150,7 @@ class Sweep(Component):
         groups: frequency groups recorded; left out, ten where the problem has classes.
         weighting: class weights of the objective.
         refine: half-width of stage 2 in decades; None runs the whole stage-1 grid with every seed and stops there.
-        extend: how many times a grid may grow at an edge.
+        extend: how many times each of the two grids (stage 1, stage 2) may grow at an edge.
         by_class: record the loss of every class.
         probes: further measurements in every run.
         every: updates between two rows of the curves; None records every step.
@@ -173,7 +173,7 @@ class Sweep(Component):
     device: str = "cpu"
 
     def fresh(self) -> Sweep:
-        """Return the same sweep, whose runs are described anew: code that was edited meanwhile gives new runs."""
+        """Return the same sweep, with the ids of its runs computed again: code that was edited meanwhile gives new runs."""
         return self.changed()
 
     @cached_property
@@ -204,7 +204,7 @@ class Sweep(Component):
 
     @cached_property
     def _first(self) -> Spec:
-        """Return a spec that all others are like, so that what they share is described once."""
+        """Return the spec from which all others are made, so that what they share is described once."""
         shared = {name: value for name, value in self.fields().items() if name in Spec.model_fields}
         method = next(iter(self.optimizers))
         return Spec(**shared | {"method": method, "lr": 1.0, "seed": self.seeds[0], "groups": self.recorded_groups})
@@ -241,12 +241,12 @@ class Sweep(Component):
 
 
 class Progress(NamedTuple):
-    """How far a plan has come.
+    """How far a plan has come: its runs, not the progress ρ of a training.
 
     Attributes:
         explored: specs looked at so far, pending ones included.
         pending: specs needed next.
-        later: for each search under way its first spec, which names it, and the number of runs expected after `explored`.
+        later: for each unfinished search: its first spec, as its name, and how many runs are expected after `explored`.
     """
 
     explored: Sequence[Runnable]
@@ -276,9 +276,9 @@ class Search:
         explored: specs looked at so far, pending ones included.
         pending: specs needed next.
         rates: the exponents of the last grid, in ascending order.
-        table: objective counted for selection (worst seed) by exponent, for those of `rates` run with every seed.
+        table: `selection_loss` of the worst seed by exponent, for those of `rates` that every seed has run.
         best: the selected exponent, or None while pending.
-        trouble: why the selected rate decides nothing, or None.
+        trouble: why no verdict can rest on the selected rate, or None.
     """
 
     def __init__(self, sweep: Sweep, method: Method, known: Known) -> None:
@@ -323,7 +323,7 @@ class Search:
         return self._losses(exponents, self.sweep.seeds[:1])
 
     def _contest(self, exponents: list[float]) -> dict[float, float]:
-        """Return the losses of the exponents that were ahead, the best among them; other seeds run for those alone."""
+        """Return the worst-seed losses of the rates that led at some point, the best included; only those run every seed."""
         table = self._with_first_seed(exponents)
         complete: dict[float, float] = {}
         while table and (ahead := _argmin(table | complete)) not in complete:
@@ -413,7 +413,7 @@ class Calculations:
     calculations: tuple[Runnable, ...]
 
     def fresh(self) -> Calculations:
-        """Return the same calculations, described anew: code that was edited meanwhile gives new runs."""
+        """Return the same calculations, with ids computed again: code that was edited meanwhile gives new runs."""
         examples: dict[Family, Spec] = {}
         return Calculations(tuple(_fresh(item, examples) for item in self.calculations))
 

@@ -173,7 +173,7 @@ CLAIMS = (
         Claim(
             "fig1-muon-adam",
             of_all(gap(PLAN, "Muon", "Adam+m").named("Γ of Muon over Adam")).at_most(0.0, fails=0.05),
-        ).says("Muon ends no later than Adam"),
+        ).says("Muon's final loss is not above Adam's"),
         kind="ours",
     ),
 )
