@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 HELP = """Why do Adam and sign descent beat gradient descent, and when? Every claim is measured again, here.
 
-Exit codes: 0 done, 1 a claim is contradicted (check), 2 usage, 3 data, 4 store, 5 memory, 130 interrupted,
-141 the output was closed."""
+Exit codes: 0 done, 1 a claim is contradicted (check), 2 usage, 3 data,
+4 store, 5 memory, 130 interrupted, 141 the output was closed."""
 
 # Kits get a third group, "Kits", with sort_key=3.
 LABORATORY = Group("Laboratory: papers and their claims", sort_key=1)

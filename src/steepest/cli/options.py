@@ -35,7 +35,7 @@ class Sizes:
     """Which sizes."""
 
     scale: Scale = "laptop"
-    "smoke (for tests), quick (main figures, five minutes), laptop (all, an hour), medium (larger), paper (its own)."
+    "smoke (for tests), quick (main figures, minutes), laptop (all, an hour), medium (larger), paper (its own)."
     set: Annotated[tuple[str, ...], Parameter(negative=(), show_default=False)] = field(default=())
     "Replace a setting, as in --set m=8; may be repeated. `steepest show PAPER/FIGURE` lists them."
 
