@@ -44,7 +44,16 @@ from steepest.files import sha256, sync_folder, temporary_name, write_atomically
 FORMAT = 2
 MARKER = {"format": "steepest store", "version": FORMAT}
 TEMPORARY_NAME = re.compile(r"(\..+)\.(\d+)\.[0-9a-f]{8}")
-RESULT = {"format", "id", "state", "facts", "files", "environment", "seconds", "lockstep"}
+RESULT = {
+    "format": int,
+    "id": str,
+    "state": str,
+    "facts": dict,
+    "files": dict,
+    "environment": dict,
+    "seconds": (int, float),
+    "lockstep": str,
+}
 STALE_SECONDS = 24 * 3600
 ATTEMPTS, PAUSE = 50, 0.02  # seconds; to publish a run that others heal at the same time
 
@@ -140,20 +149,25 @@ def read_run(folder: Path, name: str) -> Run:
         Damaged: the folder is not whole, or holds something else.
     """
     try:
-        result = _parsed((folder / "result.json").read_bytes()) or {}
+        result = parsed((folder / "result.json").read_bytes()) or {}
         if result.pop("digest", None) != _seal(result):
             raise Damaged("result.json does not match its digest")
-        if result.keys() != RESULT or result.pop("format") != FORMAT:
+        if result.keys() != RESULT.keys() or not _fits(result, RESULT) or result.pop("format") != FORMAT:
             raise Damaged("result.json is of another format")
         if result["id"] != name:
             raise Damaged(f"it is a copy of the run {result['id']}")
+        present = {file for file in os.listdir(folder) if file[0] != "."} - {"result.json"}
+        if differing := sorted(present ^ result["files"].keys()):
+            raise Damaged(f"{differing[0]} is only in the folder, or only in result.json")
         for file, digest in result["files"].items():
             if sha256((folder / file).read_bytes()) != digest:
                 raise Damaged(f"{file} does not match its digest")
-        if identity(_parsed((folder / "spec.json").read_bytes()) or {}) != name:
+        if identity(parsed((folder / "spec.json").read_bytes()) or {}) != name:
             raise Damaged("spec.json describes another run")
     except OSError as error:
         raise Damaged(f"{Path(error.filename or folder).name}: {error.strerror}") from None
+    except RecursionError:
+        raise Damaged("its description or result is nested too deeply") from None
     return Run(folder, **result)
 
 
@@ -278,17 +292,18 @@ class Store:
             log.flush()
             os.fsync(log.fileno())
 
-    def read_log(self, name: str) -> list[dict[str, Any]]:
-        """Return the records of a log in the order written."""
+    def read_log(self, name: str, shape: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Return the records of a log in the order written, without what is no record of this shape: types by key."""
         path = self.root / f"{name}.jsonl"
         lines = path.read_bytes().split(b"\n") if path.exists() else []
-        return [record for line in lines if (record := _parsed(line)) is not None]
+        records = [record for line in lines if (record := parsed(line)) is not None]
+        return [record for record in records if _fits(record, shape or {})]
 
     def _published(self, temporary: Path, target: Path) -> Run:
         """Move a written run to its place, and read it back; among many writers of one run the first that is whole stays."""
         sync_folder(temporary)
         for _ in range(ATTEMPTS):
-            if target.exists() and _run_or_none(target, target.name) is None:
+            if os.path.lexists(target) and _run_or_none(target, target.name) is None:
                 self._set_aside(target)
             if temporary.exists():  # else it is published, and another writer may have it in hand
                 _rename_where_free(temporary, target)
@@ -311,7 +326,7 @@ class Store:
         marker = self.root / "store.json"
         used = self.root.is_dir() and any(path.name[0] != "." for path in self.root.iterdir())
         if marker.exists():
-            if _parsed(marker.read_bytes()) != MARKER:
+            if parsed(marker.read_bytes()) != MARKER:
                 raise StoreError(
                     f"{marker} is not the marker of a store of version {FORMAT}, which this package writes; choose "
                     "another folder with --store"
@@ -393,12 +408,17 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, indent=1, sort_keys=True).encode()
 
 
-def _parsed(data: bytes) -> dict[str, Any] | None:
+def parsed(data: bytes) -> dict[str, Any] | None:
+    """Return a JSON object, or None where the bytes are none, or are nested too deeply."""
     try:
         value = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _fits(record: Mapping[str, Any], shape: Mapping[str, Any]) -> bool:
+    return all(isinstance(record.get(name), kind) for name, kind in shape.items())
 
 
 def _is_abandoned(path: Path) -> bool:
