@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from stored import ID, LOSS, OTHER, OTHERS, OUTCOME, TENSOR, WHAT, dead_pid, hidden, is_whole, put
 
 from steepest.errors import StoreError
+from steepest.files import write_synced
 from steepest.runs import store as module
 from steepest.runs.store import Outcome, Store, default_store, environment
 
@@ -187,17 +188,20 @@ def test_a_sealed_result_of_another_format_is_not_a_run(store: Store, changes: d
     assert Store(store.root).damaged() == {folder: "result.json is of another format"}
 
 
-def test_a_result_that_can_be_read_but_is_nested_too_deeply_to_be_written_is_not_a_run(store: Store) -> None:
-    path = put(store).folder / "result.json"
-    path.write_text('{"files": ' + "[" * 900 + "]" * 900 + "}")
-    assert list(Store(store.root).damaged()) == [path.parent]
-
-
 def wrong_files(files: dict[str, str]) -> Iterator[Any]:
     """Yield what names too few files, or another, or too many, or none at all."""
     yield from ([], {}, {"spec.json": files["spec.json"]}, {**files, "../../store.json": files["spec.json"]})
     yield {name: digest for name, digest in files.items() if name != "spec.json"}
-    yield {name: 3 for name in files}
+    yield dict.fromkeys(files, 3)
+
+
+@pytest.mark.parametrize("text", ['{"a": ' + "[" * 900 + "]" * 900 + "}", '{"a": NaN}', "[" * 100_000])
+def test_a_sealed_description_that_no_run_can_have_is_not_a_run(store: Store, text: str) -> None:
+    path = put(store).folder / "result.json"
+    files = json.loads(path.read_bytes())["files"]
+    resealed(path, files=files | {"spec.json": write_synced(path.with_name("spec.json"), text.encode())})
+    assert list(Store(store.root).damaged()) == [path.parent]
+    assert is_whole(put(Store(store.root)))
 
 
 def test_a_sealed_result_that_does_not_name_exactly_the_files_is_not_a_run(store: Store) -> None:

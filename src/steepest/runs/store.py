@@ -166,8 +166,8 @@ def read_run(folder: Path, name: str) -> Run:
             raise Damaged("spec.json describes another run")
     except OSError as error:
         raise Damaged(f"{Path(error.filename or folder).name}: {error.strerror}") from None
-    except RecursionError:
-        raise Damaged("its description or result is nested too deeply") from None
+    except (RecursionError, ValueError):
+        raise Damaged("result.json or spec.json holds what no run has") from None
     return Run(folder, **result)
 
 
