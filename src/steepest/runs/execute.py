@@ -10,7 +10,9 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from steepest.errors import UsageError
+from steepest import distributed
+from steepest.errors import UsageError, say
+from steepest.files import make_way
 from steepest.problems.base import Task
 from steepest.runs.checkpoint import Checkpoint
 from steepest.runs.record import Recorder, check_classes
@@ -27,6 +29,8 @@ def execute(runnable: Runnable, checkpoint: Path | None = None) -> Outcome:
         checkpoint: a file that keeps the state of a run that is read in batches, or what a calculation writes there;
             a run that finds it goes on there and ends with the same bytes.
     """
+    if checkpoint is not None and distributed.rank() == 0 and (aside := make_way(checkpoint)):
+        say(f"checkpoint {checkpoint} is a folder, now {aside.name}; run {runnable.id} starts again from 0")
     return _called(runnable, checkpoint) if isinstance(runnable, Calculation) else _trained(runnable, checkpoint)
 
 

@@ -39,7 +39,7 @@ import pyarrow.parquet as pq
 
 from steepest.component import Described, describe, identity
 from steepest.errors import StoreError
-from steepest.files import sha256, sync_folder, temporary_name, write_atomically, write_synced
+from steepest.files import make_way, sha256, sync_folder, temporary_name, write_atomically, write_synced
 
 FORMAT = 2
 MARKER = {"format": "steepest store", "version": FORMAT}
@@ -166,8 +166,8 @@ def read_run(folder: Path, name: str) -> Run:
             raise Damaged("spec.json describes another run")
     except OSError as error:
         raise Damaged(f"{Path(error.filename or folder).name}: {error.strerror}") from None
-    except (RecursionError, ValueError):
-        raise Damaged("result.json or spec.json holds what no run has") from None
+    except RecursionError:
+        raise Damaged("result.json or spec.json is nested too deeply") from None
     return Run(folder, **result)
 
 
@@ -278,12 +278,16 @@ class Store:
                 run = self._published(temporary, self.runs / name)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
-            self.checkpoint(name).unlink(missing_ok=True)
+            self._drop_checkpoint(name)
         return run
 
     def checkpoint(self, name: str) -> Path:
         """Return the file that keeps the state of a run under way."""
         return self.root / "checkpoints" / f"{name}.safetensors"
+
+    def _drop_checkpoint(self, name: str) -> None:
+        if make_way(self.checkpoint(name)) is None:
+            self.checkpoint(name).unlink(missing_ok=True)
 
     def append(self, name: str, record: Mapping[str, Any]) -> None:
         """Append one record to the log `name` of the store; a half-written last line is ignored by `read_log`."""
@@ -360,7 +364,7 @@ class Store:
                 path.unlink(missing_ok=True)
         for path in checkpoints.glob("*.safetensors"):
             if self.get(path.stem):
-                path.unlink(missing_ok=True)
+                self._drop_checkpoint(path.stem)
 
 
 def default_store() -> Path:
