@@ -19,6 +19,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import math
 import os
 import re
 import shutil
@@ -38,7 +39,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from steepest.component import Described, describe, identity
-from steepest.errors import StoreError
+from steepest.errors import StoreError, unknown
 from steepest.files import make_way, sha256, sync_folder, temporary_name, write_atomically, write_synced
 
 FORMAT = 2
@@ -54,6 +55,7 @@ RESULT = {
     "seconds": (int, float),
     "lockstep": str,
 }
+NOT_FINITE = ("nan", "inf", "-inf")  # how facts are written that JSON has no numbers for
 STALE_SECONDS = 24 * 3600
 ATTEMPTS, PAUSE = 50, 0.02  # seconds; to publish a run that others heal at the same time
 
@@ -110,22 +112,34 @@ class Run:
         """Return the table `name`.
 
         Raises:
+            UsageError: the run has no such table.
             StoreError: the file has gone since the run was loaded.
         """
         if name not in self._tables:
+            if f"{name}.parquet" not in self.files:
+                raise unknown("table", name, [file[:-8] for file in self.files if file.endswith(".parquet")])
             file = pq.ParquetFile(io.BytesIO(self._read(f"{name}.parquet")))
             self._tables[name] = file.read(use_threads=False)
         return self._tables[name]
 
     def column(self, name: str, table: str = "curves") -> np.ndarray:
-        """Return one column as an array; a list column as a matrix (rows, list length)."""
-        column = self.table(table).column(name).combine_chunks()
+        """Return one column as an array; a list column as a matrix (rows, list length).
+
+        Raises:
+            UsageError: the run has no such table, or the table no such column.
+        """
+        found = self.table(table)
+        if name not in found.column_names:
+            raise unknown(f"column of {table}", name, found.column_names)
+        column = found.column(name).combine_chunks()
         if pa.types.is_fixed_size_list(column.type):
             return np.asarray(column.flatten()).reshape(len(column), column.type.list_size)
         return np.asarray(column)
 
     def tensors(self) -> dict[str, Any]:
-        """Return the stored tensors by name."""
+        """Return the stored tensors by name; none where the run keeps none."""
+        if "tensors.safetensors" not in self.files:
+            return {}
         from safetensors.torch import load
 
         return dict(load(self._read("tensors.safetensors")))
@@ -168,7 +182,8 @@ def read_run(folder: Path, name: str) -> Run:
         raise Damaged(f"{Path(error.filename or folder).name}: {error.strerror}") from None
     except RecursionError:
         raise Damaged("result.json or spec.json is nested too deeply") from None
-    return Run(folder, **result)
+    facts = {fact: float(value) if value in NOT_FINITE else value for fact, value in result["facts"].items()}
+    return Run(folder, **result | {"facts": facts})
 
 
 def _run_or_none(folder: Path, name: str) -> Run | None:
@@ -268,7 +283,7 @@ class Store:
                     "format": FORMAT,
                     "id": name,
                     "state": outcome.state,
-                    "facts": dict(outcome.facts),
+                    "facts": {fact: _written(value) for fact, value in outcome.facts.items()},
                     "files": files,
                     "environment": environment(),
                     "seconds": round(seconds, 4),
@@ -410,6 +425,10 @@ def _seal(result: Mapping[str, Any]) -> str:
 
 def _json(value: Any) -> bytes:
     return json.dumps(value, indent=1, sort_keys=True).encode()
+
+
+def _written(fact: Any) -> Any:
+    return str(float(fact)) if isinstance(fact, float) and not math.isfinite(fact) else fact
 
 
 def parsed(data: bytes) -> dict[str, Any] | None:
