@@ -35,6 +35,13 @@ def write_atomically(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
+def make_way(path: Path) -> Path | None:
+    """Move a folder that lies where a file belongs to a fresh name beside it, and return that; None where there is none."""
+    if not path.is_dir():
+        return None
+    return path.rename(path.with_name(f"damaged-{path.name}-{uuid.uuid4().hex[:8]}"))
+
+
 def temporary_name(path: Path) -> Path:
     """Return a fresh hidden name beside `path` that says whose it is: host and process."""
     return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}")

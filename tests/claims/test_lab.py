@@ -186,11 +186,12 @@ def test_a_figure_is_drawn_when_complete_and_again_only_when_something_changed(t
     assert (drawn, paths["squares"].read_bytes()) == (["one", "one"], first)
     paths["squares"].unlink()
     lab.draw(ONE)
-    (lab.folder / "one.json").write_text("{")
-    lab.draw(ONE)
+    for damaged in ("{", "[" * 100_000, '{"names": 3}'):
+        (lab.folder / "one.json").write_text(damaged)
+        lab.draw(ONE)
     (lab.folder / "one.json").write_text(json.dumps({"digest": "another", "names": ["squares"]}))
     lab.draw(ONE)
-    assert len(drawn) == 5
+    assert len(drawn) == 7
     assert paths["squares"].exists()
 
 

@@ -105,6 +105,25 @@ def test_the_same_thresholds_written_by_two_processes_are_no_edit(store: Store) 
     assert edited(store, PAPER) == ""
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"paper": 1}',
+        '{"paper": "doe2026cubes", "claim": "grows"}',
+        '{"paper": "doe2026cubes", "claim": "grows", "holds": "1", "fails": 0.0, "time": "2026"}',
+        '{"paper": [], "claim": {}, "holds": 1.0, "fails": 0.0, "time": "2026"}',
+        "[" * 100_000,
+    ],
+)
+def test_a_line_that_states_no_thresholds_is_ignored(store: Store, line: str) -> None:
+    register(store, PAPER)
+    with (store.root / "thresholds.jsonl").open("a") as log:
+        log.write(f"\n{line}")
+    register(store, PAPER)
+    assert (store.root / "thresholds.jsonl").read_text().endswith(line)
+    assert edited(store, PAPER) == ""
+
+
 def test_thresholds_of_another_paper_are_no_edit(store: Store) -> None:
     register(store, PAPER)
     register(store, replace(with_thresholds(7.0, 3.0), key="roe2026cubes"))

@@ -171,6 +171,22 @@ def test_workers_say_that_a_run_begins_anew_and_its_checkpoint_goes(
     assert {found.lockstep for found in store.all()} == {"alone"}
 
 
+def test_a_folder_in_place_of_a_checkpoint_is_moved_aside(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    store = Store(tmp_path / "store")
+    rates = {Method(Adam): decades(-2, -2)}
+    sweep = Sweep(problem=Noise(per_update=5), optimizers=rates, steps=9, seeds=(0,), refine=None, extend=0)
+    (name,) = {spec.id for spec in sweep.progress(lambda _: None).pending}
+    (store.checkpoint(name) / "kept").mkdir(parents=True)
+    (found,) = run(sweep, store=store, jobs=1).runs()
+    (aside,) = (store.root / "checkpoints").iterdir()
+    assert (found.id, [path.name for path in aside.iterdir()]) == (name, ["kept"])
+    assert capfd.readouterr().err.count(f"is a folder, now {aside.name}; run {name} starts again from 0\n") == 1
+    store.checkpoint(name).mkdir()
+    assert Store(store.root).get(name) == found  # opening moves it aside too
+    assert not store.checkpoint(name).exists()
+    assert len(list((store.root / "checkpoints").iterdir())) == 2
+
+
 def test_what_checkpoints_leave_behind_is_swept_up(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     stored, folder = put(store).id, store.root / "checkpoints"

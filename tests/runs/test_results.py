@@ -68,6 +68,22 @@ def test_the_best_rate_has_one_run_per_seed_in_order(results: SweepResults) -> N
     np.testing.assert_allclose(np.diff(best.curves("group"), axis=2), np.ones((3, 3, 1)), rtol=1e-12)
 
 
+def test_unknown_columns_and_tables_are_one_line_with_the_nearest(results: SweepResults) -> None:
+    best = results.best("GD")
+    for act, text in (
+        (
+            lambda: best.curves("groups"),
+            "unknown column of curves 'groups'; did you mean group? (known: group, loss, step)",
+        ),
+        (lambda: best.runs[0].column("loss", "curve"), "unknown table 'curve'; did you mean curves? (known: curves)"),
+        (lambda: best.runs[0].table("../spec"), "unknown table '../spec' (known: curves)"),
+    ):
+        with pytest.raises(UsageError) as refused:
+            act()
+        assert str(refused.value) == text
+    assert best.runs[0].tensors() == {}
+
+
 def test_a_rate_at_the_edge_is_given_only_when_asked_for(results: SweepResults) -> None:
     with pytest.raises(Undecided, match=r"Sign: the best learning rate 10\^-2 is at the edge of its grid"):
         results.best("Sign")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -230,6 +232,62 @@ def test_a_calculation_that_cannot_run_is_refused() -> None:
         Calculation(doubled, {"x": 1.0}, device="cuda")
     with pytest.raises(UsageError, match=r"Calculation\.threads = 0: give at least one thread"):
         Calculation(doubled, {"x": 1.0}, threads=0)
+
+
+TABLE, ONES = pa.table({"x": [1.0]}), torch.ones(2)
+WRONG = [
+    (3, "3, no numbers by name"),
+    (None, "None, no numbers by name"),
+    ((), "a tuple of 0"),
+    (({}, {}, {}, {}), "a tuple of 4"),
+    ({"x": ONES}, "tensor([1., 1.]) as the number 'x'"),
+    ({"x": object}, "<class 'object'> as the number 'x'"),
+    ({"x": 1j}, "1j as the number 'x'"),
+    ({"x": "nan"}, "'nan' as the number 'x'"),
+    ({3: 1.0}, "1.0 as the number 3"),
+    ({"x": [1.0] * 99}, f"[{'1.0, ' * 11}1.0,… (list) as the number 'x'"),
+    (({}, TABLE), "pyarrow.Table x: double ---- x: [[1]], no tables by name"),
+    (({}, {"t": {"x": [1.0]}}), "{'x': [1.0]} as the table 't'"),
+    (({}, {"a/b": TABLE}), "pyarrow.Table x: double ---- x: [[1]] as the table 'a/b'"),
+    (({}, {}, {"W": 3.0}), "3.0 as the tensor 'W'"),
+    (({}, {}, {"W": ONES.to_sparse()}), "as the tensor 'W'"),
+    (Outcome("finished", {}), "the state 'finished', neither 'done' nor 'diverged'"),
+    (Outcome("done", {}, {"t": 3}), "3 as the table 't'"),  # type: ignore[dict-item]
+]
+
+
+@pytest.mark.parametrize(("answer", "text"), WRONG, ids=range(len(WRONG)))
+def test_what_a_calculation_must_not_return_is_one_line(answer: Any, text: str) -> None:
+    def wrong() -> Any:
+        return answer
+
+    with pytest.raises(UsageError) as refused:
+        execute(Calculation(wrong))
+    assert re.fullmatch(r"wrong returned .*; return named numbers, or \(.*\), or an Outcome", str(refused.value))
+    assert text in str(refused.value)
+
+
+def numbers() -> Any:
+    third = torch.tensor(1 / 3, dtype=torch.float64)
+    exact = {
+        "torch": third.requires_grad_(),
+        "numpy": np.float64(1 / 3),
+        "array": np.array(7),
+        "single": np.float32(0.1),
+    }
+    return exact | {"none": None, "text": "é", "nan": math.nan, "inf": np.float64(np.inf), "-inf": -math.inf}
+
+
+def test_numbers_of_torch_and_numpy_and_infinite_ones_come_back_from_the_store(tmp_path: Path) -> None:
+    (found,) = run(Calculations((Calculation(numbers),)), store=str(tmp_path / "store"), jobs=1)
+    expected = {"torch": 1 / 3, "numpy": 1 / 3, "array": 7, "single": 0.10000000149011612, "none": None, "text": "é"}
+    expected |= {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+    assert {name: repr(value) for name, value in found.facts.items()} == {n: repr(v) for n, v in expected.items()}
+
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    json.loads((found.folder / "result.json").read_text(), parse_constant=refuse)  # calls it at NaN and Infinity
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")

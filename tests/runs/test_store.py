@@ -10,7 +10,7 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from stored import ID, LOSS, OTHER, OTHERS, OUTCOME, TENSOR, WHAT, dead_pid, hidden, is_whole, put
 
 from steepest.errors import StoreError
+from steepest.files import write_synced
 from steepest.runs import store as module
 from steepest.runs.store import Outcome, Store, default_store, environment
 
@@ -142,7 +143,9 @@ def test_every_flipped_byte_of_the_result_is_noticed(store: Store) -> None:
     assert Store(store.root).get(ID) is None
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", "null", "3", '{"files": []}', '{"files": {"../../x": 3}}', "\xff", "nan"])
+@pytest.mark.parametrize(
+    "text", ["[]", "{}", "null", "3", '{"files": []}', '{"files": {"../../x": 3}}', "\xff", "nan", "[" * 100_000]
+)
 def test_a_result_of_another_shape_is_not_a_run(store: Store, text: str) -> None:
     folder = put(store).folder
     (folder / "result.json").write_bytes(text.encode("latin-1"))
@@ -183,6 +186,47 @@ def test_a_sealed_result_of_another_format_is_not_a_run(store: Store, changes: d
     resealed(folder / "result.json", **changes)
     assert Store(store.root).get(ID) is None
     assert Store(store.root).damaged() == {folder: "result.json is of another format"}
+
+
+def wrong_files(files: dict[str, str]) -> Iterator[Any]:
+    """Yield what names too few files, or another, or too many, or none at all."""
+    yield from ([], {}, {"spec.json": files["spec.json"]}, {**files, "../../store.json": files["spec.json"]})
+    yield {name: digest for name, digest in files.items() if name != "spec.json"}
+    yield dict.fromkeys(files, 3)
+
+
+@pytest.mark.parametrize("text", ['{"a": ' + "[" * 900 + "]" * 900 + "}", '{"a": NaN}', "[" * 100_000])
+def test_a_sealed_description_that_no_run_can_have_is_not_a_run(store: Store, text: str) -> None:
+    path = put(store).folder / "result.json"
+    files = json.loads(path.read_bytes())["files"]
+    resealed(path, files=files | {"spec.json": write_synced(path.with_name("spec.json"), text.encode())})
+    assert list(Store(store.root).damaged()) == [path.parent]
+    assert is_whole(put(Store(store.root)))
+
+
+def test_a_sealed_result_that_does_not_name_exactly_the_files_is_not_a_run(store: Store) -> None:
+    path = put(store).folder / "result.json"
+    files = json.loads(path.read_bytes())["files"]
+    for wrong in wrong_files(files):
+        resealed(path, files=wrong)
+        assert list(Store(store.root).damaged()) == [path.parent]
+        assert Store(store.root).get(ID) is None
+    resealed(path, files=files)
+    assert Store(store.root).damaged() == {}
+    (path.parent / ".DS_Store").write_text("written by a file manager")
+    assert Store(store.root).damaged() == {}
+    (path.parent / "more.parquet").write_text("")
+    assert Store(store.root).damaged() == {path.parent: "more.parquet is only in the folder, or only in result.json"}
+    assert is_whole(put(Store(store.root)))
+
+
+@pytest.mark.parametrize("target", ["nowhere", ID])
+def test_a_link_that_leads_nowhere_is_not_a_run_and_is_healed(store: Store, target: str) -> None:
+    (store.runs / ID).symlink_to(target)
+    assert list(Store(store.root).damaged()) == [store.runs / ID]
+    assert is_whole(put(Store(store.root)))
+    assert not (store.runs / ID).is_symlink()
+    assert Store(store.root).damaged() == {}
 
 
 def test_a_run_is_bound_to_the_hash_of_its_description(store: Store) -> None:
@@ -250,7 +294,7 @@ def test_an_empty_folder_and_hidden_files_are_fine(tmp_path: Path) -> None:
     assert is_whole(put(Store(tmp_path)))
 
 
-@pytest.mark.parametrize("marker", ['{"format": "steepest store", "version": 1}', '{"format": "', "[]"])
+@pytest.mark.parametrize("marker", ['{"format": "steepest store", "version": 1}', '{"format": "', "[]", "[" * 100_000])
 def test_the_marker_of_another_version_is_refused(store: Store, marker: str) -> None:
     (store.root / "store.json").write_text(marker)
     assert "is not the marker of a store of version 2" in refused(store.root)

@@ -25,7 +25,7 @@ from steepest.claims.verdict import Verdict
 from steepest.errors import UsageError, unknown
 from steepest.files import sha256, write_atomically
 from steepest.runs.lockstep import Lockstep
-from steepest.runs.store import Store, default_store, store_errors
+from steepest.runs.store import Store, default_store, parsed, store_errors
 from steepest.runs.stream import Agenda, Step, lookup, stream
 from steepest.runs.sweep import Plan
 
@@ -204,10 +204,11 @@ def _digest(results: Results, figure: Figure) -> str:
 
 def _stamped(stamp: Path) -> dict[str, Any]:
     try:
-        drawn = json.loads(stamp.read_bytes())
-    except (OSError, ValueError):
+        drawn = parsed(stamp.read_bytes()) or {}
+        names = drawn.get("names")
+        complete = isinstance(names, list) and all((stamp.parent / f"{name}.svg").is_file() for name in names)
+    except OSError:
         return {}
-    complete = isinstance(drawn, dict) and all((stamp.parent / f"{n}.svg").is_file() for n in drawn.get("names", [""]))
     return drawn if complete else {}
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 
+RECORD = {"paper": str, "claim": str, "holds": (int, float), "fails": (int, float), "time": str}  # of thresholds
+
+
 class Settings(Component):
     """The sizes of a figure's experiment at one scale."""
 
@@ -231,7 +234,7 @@ class Paper:
 
     def register(self, store: Store, figures: Iterable[Figure]) -> None:
         """Write the claims' thresholds to the store's log before their runs; unchanged ones are not repeated."""
-        last = {(r["paper"], r["claim"]): _thresholds(r) for r in store.read_log("thresholds")}
+        last = {(r["paper"], r["claim"]): _thresholds(r) for r in store.read_log("thresholds", RECORD)}
         for claim in (claim for figure in figures for claim in figure.claims):
             if last.get((self.key, claim.id)) != (claim.holds, claim.fails):
                 record = {"paper": self.key, "claim": claim.id, "holds": claim.holds, "fails": claim.fails}
@@ -278,7 +281,7 @@ def _thresholds(record: Mapping[str, Any]) -> tuple[float, float]:
 def _edits(store: Store, paper: str) -> dict[str, str]:
     """Return, for each claim whose thresholds changed after they were first written, what they were."""
     history: dict[str, list[dict[str, Any]]] = {}
-    for record in store.read_log("thresholds"):
+    for record in store.read_log("thresholds", RECORD):
         if record["paper"] == paper:
             history.setdefault(record["claim"], []).append(record)
     changes = {claim: [next(same) for _, same in groupby(rs, _thresholds)] for claim, rs in history.items()}

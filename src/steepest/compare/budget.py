@@ -76,7 +76,7 @@ def sizes_for(
         UsageError: not even the least number of updates fits into the budget.
     """
     key = _key(problem, contenders, seeds, steps, budget)
-    for record in store.read_log(LOG):
+    for record in store.read_log(LOG, {"key": str, "steps": int, "starts": dict}):
         if record["key"] == key:
             return Sizes(record["steps"], {c.label: record["starts"][c.label] for c in contenders if c.rate is None})
     with pinned_threads(1):

@@ -19,6 +19,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import math
 import os
 import re
 import shutil
@@ -38,13 +39,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from steepest.component import Described, describe, identity
-from steepest.errors import StoreError
-from steepest.files import sha256, sync_folder, temporary_name, write_atomically, write_synced
+from steepest.errors import StoreError, unknown
+from steepest.files import make_way, sha256, sync_folder, temporary_name, write_atomically, write_synced
 
 FORMAT = 2
 MARKER = {"format": "steepest store", "version": FORMAT}
 TEMPORARY_NAME = re.compile(r"(\..+)\.(\d+)\.[0-9a-f]{8}")
-RESULT = {"format", "id", "state", "facts", "files", "environment", "seconds", "lockstep"}
+RESULT = {
+    "format": int,
+    "id": str,
+    "state": str,
+    "facts": dict,
+    "files": dict,
+    "environment": dict,
+    "seconds": (int, float),
+    "lockstep": str,
+}
+NOT_FINITE = ("nan", "inf", "-inf")  # how facts are written that JSON has no numbers for
 STALE_SECONDS = 24 * 3600
 ATTEMPTS, PAUSE = 50, 0.02  # seconds; to publish a run that others heal at the same time
 
@@ -101,22 +112,34 @@ class Run:
         """Return the table `name`.
 
         Raises:
+            UsageError: the run has no such table.
             StoreError: the file has gone since the run was loaded.
         """
         if name not in self._tables:
+            if f"{name}.parquet" not in self.files:
+                raise unknown("table", name, [file[:-8] for file in self.files if file.endswith(".parquet")])
             file = pq.ParquetFile(io.BytesIO(self._read(f"{name}.parquet")))
             self._tables[name] = file.read(use_threads=False)
         return self._tables[name]
 
     def column(self, name: str, table: str = "curves") -> np.ndarray:
-        """Return one column as an array; a list column as a matrix (rows, list length)."""
-        column = self.table(table).column(name).combine_chunks()
+        """Return one column as an array; a list column as a matrix (rows, list length).
+
+        Raises:
+            UsageError: the run has no such table, or the table no such column.
+        """
+        found = self.table(table)
+        if name not in found.column_names:
+            raise unknown(f"column of {table}", name, found.column_names)
+        column = found.column(name).combine_chunks()
         if pa.types.is_fixed_size_list(column.type):
             return np.asarray(column.flatten()).reshape(len(column), column.type.list_size)
         return np.asarray(column)
 
     def tensors(self) -> dict[str, Any]:
-        """Return the stored tensors by name."""
+        """Return the stored tensors by name; none where the run keeps none."""
+        if "tensors.safetensors" not in self.files:
+            return {}
         from safetensors.torch import load
 
         return dict(load(self._read("tensors.safetensors")))
@@ -140,21 +163,27 @@ def read_run(folder: Path, name: str) -> Run:
         Damaged: the folder is not whole, or holds something else.
     """
     try:
-        result = _parsed((folder / "result.json").read_bytes()) or {}
+        result = parsed((folder / "result.json").read_bytes()) or {}
         if result.pop("digest", None) != _seal(result):
             raise Damaged("result.json does not match its digest")
-        if result.keys() != RESULT or result.pop("format") != FORMAT:
+        if result.keys() != RESULT.keys() or not _fits(result, RESULT) or result.pop("format") != FORMAT:
             raise Damaged("result.json is of another format")
         if result["id"] != name:
             raise Damaged(f"it is a copy of the run {result['id']}")
+        present = {file for file in os.listdir(folder) if file[0] != "."} - {"result.json"}
+        if differing := sorted(present ^ result["files"].keys()):
+            raise Damaged(f"{differing[0]} is only in the folder, or only in result.json")
         for file, digest in result["files"].items():
             if sha256((folder / file).read_bytes()) != digest:
                 raise Damaged(f"{file} does not match its digest")
-        if identity(_parsed((folder / "spec.json").read_bytes()) or {}) != name:
+        if identity(parsed((folder / "spec.json").read_bytes()) or {}) != name:
             raise Damaged("spec.json describes another run")
     except OSError as error:
         raise Damaged(f"{Path(error.filename or folder).name}: {error.strerror}") from None
-    return Run(folder, **result)
+    except RecursionError:
+        raise Damaged("result.json or spec.json is nested too deeply") from None
+    facts = {fact: float(value) if value in NOT_FINITE else value for fact, value in result["facts"].items()}
+    return Run(folder, **result | {"facts": facts})
 
 
 def _run_or_none(folder: Path, name: str) -> Run | None:
@@ -254,7 +283,7 @@ class Store:
                     "format": FORMAT,
                     "id": name,
                     "state": outcome.state,
-                    "facts": dict(outcome.facts),
+                    "facts": {fact: _written(value) for fact, value in outcome.facts.items()},
                     "files": files,
                     "environment": environment(),
                     "seconds": round(seconds, 4),
@@ -264,12 +293,16 @@ class Store:
                 run = self._published(temporary, self.runs / name)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
-            self.checkpoint(name).unlink(missing_ok=True)
+            self._drop_checkpoint(name)
         return run
 
     def checkpoint(self, name: str) -> Path:
         """Return the file that keeps the state of a run under way."""
         return self.root / "checkpoints" / f"{name}.safetensors"
+
+    def _drop_checkpoint(self, name: str) -> None:
+        if make_way(self.checkpoint(name)) is None:
+            self.checkpoint(name).unlink(missing_ok=True)
 
     def append(self, name: str, record: Mapping[str, Any]) -> None:
         """Append one record to the log `name` of the store; a half-written last line is ignored by `read_log`."""
@@ -278,17 +311,18 @@ class Store:
             log.flush()
             os.fsync(log.fileno())
 
-    def read_log(self, name: str) -> list[dict[str, Any]]:
-        """Return the records of a log in the order written."""
+    def read_log(self, name: str, shape: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Return the records of a log in the order written, without what is no record of this shape: types by key."""
         path = self.root / f"{name}.jsonl"
         lines = path.read_bytes().split(b"\n") if path.exists() else []
-        return [record for line in lines if (record := _parsed(line)) is not None]
+        records = [record for line in lines if (record := parsed(line)) is not None]
+        return [record for record in records if _fits(record, shape or {})]
 
     def _published(self, temporary: Path, target: Path) -> Run:
         """Move a written run to its place, and read it back; among many writers of one run the first that is whole stays."""
         sync_folder(temporary)
         for _ in range(ATTEMPTS):
-            if target.exists() and _run_or_none(target, target.name) is None:
+            if os.path.lexists(target) and _run_or_none(target, target.name) is None:
                 self._set_aside(target)
             if temporary.exists():  # else it is published, and another writer may have it in hand
                 _rename_where_free(temporary, target)
@@ -311,7 +345,7 @@ class Store:
         marker = self.root / "store.json"
         used = self.root.is_dir() and any(path.name[0] != "." for path in self.root.iterdir())
         if marker.exists():
-            if _parsed(marker.read_bytes()) != MARKER:
+            if parsed(marker.read_bytes()) != MARKER:
                 raise StoreError(
                     f"{marker} is not the marker of a store of version {FORMAT}, which this package writes; choose "
                     "another folder with --store"
@@ -345,7 +379,7 @@ class Store:
                 path.unlink(missing_ok=True)
         for path in checkpoints.glob("*.safetensors"):
             if self.get(path.stem):
-                path.unlink(missing_ok=True)
+                self._drop_checkpoint(path.stem)
 
 
 def default_store() -> Path:
@@ -393,12 +427,21 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, indent=1, sort_keys=True).encode()
 
 
-def _parsed(data: bytes) -> dict[str, Any] | None:
+def _written(fact: Any) -> Any:
+    return str(float(fact)) if isinstance(fact, float) and not math.isfinite(fact) else fact
+
+
+def parsed(data: bytes) -> dict[str, Any] | None:
+    """Return a JSON object, or None where the bytes are none, or are nested too deeply."""
     try:
         value = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _fits(record: Mapping[str, Any], shape: Mapping[str, Any]) -> bool:
+    return all(isinstance(record.get(name), kind) for name, kind in shape.items())
 
 
 def _is_abandoned(path: Path) -> bool:
