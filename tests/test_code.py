@@ -490,3 +490,28 @@ def test_descriptions_stay_json_whatever_the_options_are() -> None:
     assert len({json.dumps(method(option).description()) for option in options}) == len(options)
     with pytest.raises(UsageError, match=r"^x: a _thread\.lock cannot be read, so nobody can tell"):
         method(threading.Lock()).description()
+
+
+def test_a_wrapped_step_is_seen_whether_or_not_the_optimizer_below_has_been_used() -> None:
+    text = """
+import functools, torch
+class Base(torch.optim.SGD):
+    def step(self, closure=None): return super().step(closure)
+if {used}: Base([torch.zeros(1, requires_grad=True)], lr=0.1)
+@functools.wraps(Base.step)
+def step(self, closure=None): return {factor} * Base.step(self)
+class Scaled(Base): pass
+Scaled.step = step
+"""
+    ways = ((False, 1), (True, 1), (True, 2), (False, 2))
+    found = [code.digest(module("user_step", text.format(used=used, factor=factor)).Scaled) for used, factor in ways]
+    assert found[0] == found[1] != found[2] == found[3]
+
+
+def test_how_many_classes_are_registered_elsewhere_changes_no_dispatch() -> None:
+    more = "class Another: pass\nSized.register(Another)\n"
+    text = "import functools\nfrom collections.abc import Sized\n@functools.singledispatch\ndef f(x): return 2\n"
+    text += "@f.register\ndef _(x: Sized): return {}\n"
+    first = code.digest(module("user_dispatch", text.format(3)).f)
+    assert code.digest(module("user_dispatch", text.format(3) + more).f) == first
+    assert code.digest(module("user_dispatch", text.format(4) + more).f) != first

@@ -43,6 +43,8 @@ DERIVED = {  # caches, and what pydantic makes from fields
     "pydantic._internal._validate_call.ValidateCallWrapper",
 }  # fmt: skip
 ANY_NAME = {"globals", "eval", "exec"}  # builtins by which a function may read any name of its module
+HOOK = "Optimizer.profile_hook_step.<locals>.wrapper"  # what torch makes of step()
+HOOKED = ("hooked", True)  # its mark, which functools.wraps copies
 UNORDERED = ("['set'", "['frozenset'")
 PARAMETERS = 0x4 | 0x8 | 0x20 | 0x80 | 0x100 | 0x200  # *args, **kwargs, generator, kinds of async
 
@@ -185,19 +187,20 @@ def _names(scope: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _function(thing: types.FunctionType) -> Parts:
+    thing = _unhooked(thing)
     code, scope, owner = thing.__code__, thing.__globals__, owner_of(thing)
     if owner and "<locals>" not in code.co_qualname:
         return known_as(owner, f"{scope['__name__']}.{code.co_qualname}", thing), []
     read = _read(code)
     parts = [("defaults", thing.__defaults__), ("defaults by name", thing.__kwdefaults__)]
     for name, cell in zip(code.co_freevars, thing.__closure__ or (), strict=True):
-        if name != "__classdict__":  # the body of a class, which is read there
+        if name != "__classdict__" and not (owner and name == "cache_token"):  # body of a class, read there; count of ABCs
             parts.append((name, _content(cell)))
         if owner and isinstance(parts[-1][1], types.FunctionType):  # libraries may read them
             parts.append((f"annotations of {name}", _annotations(parts[-1][1])))
     if owner:
         return f"library {owner} {read.text}", parts
-    parts += [(f".{name}", part) for name, part in sorted(vars(thing).items())]
+    parts += [(f".{name}", part) for name, part in sorted(vars(thing).items()) if (name, part) != HOOKED]
     return f"function {read.text}", [*_globals(read, scope), *parts]
 
 
@@ -279,9 +282,18 @@ def _class(thing: type) -> Parts:
 def _step(thing: type) -> Iterator[tuple[str, Any]]:
     """Yield step() as it was before torch, making a first optimizer of this class, wrapped and perhaps inherited it."""
     found: list[Any] = [vars(kind)["step"] for kind in thing.__mro__ if "step" in vars(kind)]
-    plain = [step.__wrapped__ if hasattr(step, "hooked") else step for step in found]
+    plain = [_unhooked(step) for step in found]
     if "step" in vars(thing) and (plain[0] is found[0] or plain[0] not in plain[1:2]):
         yield "step", plain[0]
+
+
+def _unhooked(function: Any) -> Any:
+    """Return what torch wrapped for its hooks; a function of the user's that copied the mark of its wrapper stays."""
+    while isinstance(function, types.FunctionType) and function.__code__.co_qualname == HOOK:
+        if owner_of(function) != "torch":
+            break
+        function = function.__wrapped__
+    return function
 
 
 def _fields(thing: Any) -> Iterator[tuple[str, Any]]:
