@@ -349,7 +349,7 @@ def _object(thing: Any) -> Parts:
         return f"object {made}", [("class", kind)]
     function, arguments, state, items, pairs = [*made, None, None, None][:5]
     if isinstance(state, dict):
-        state = {n: part for n, part in state.items() if not isinstance(getattr(kind, str(n), None), cached_property)}
+        state = _uncached(kind, state)
     parts = [("class", kind), ("rebuilt by", function), ("from", arguments), ("state", state or None)]
     return "object", [*parts, ("items", list(items or ())), ("pairs", list(pairs or ()))]
 
@@ -360,8 +360,17 @@ def _model(thing: Any) -> Parts:
     fields = {name: getattr(thing, name) for name in type(thing).__pydantic_fields__}
     parts = [(name, value) for name, value in fields.items() if name not in added or value != added[name]]
     data = thing.fingerprint() if callable(getattr(type(thing), "fingerprint", None)) else None
-    private = getattr(thing, "__pydantic_private__", None)
-    return "model", [("class", type(thing)), ("data", data), ("private", private), *parts]
+    return "model", [("class", type(thing)), ("data", data), ("private", private(thing)), *parts]
+
+
+def private(thing: Any) -> dict[str, Any] | None:
+    """Return what an object of pydantic's has beside its fields, or None; what a cached property has kept is left out."""
+    beside = {name: part for name, part in vars(thing).items() if name not in type(thing).__pydantic_fields__}
+    return _uncached(type(thing), beside) | (getattr(thing, "__pydantic_private__", None) or {}) or None
+
+
+def _uncached(kind: type, state: dict[str, Any]) -> dict[str, Any]:
+    return {n: part for n, part in state.items() if not isinstance(getattr(kind, str(n), None), cached_property)}
 
 
 def _tensor(thing: Any) -> Parts:

@@ -187,9 +187,10 @@ def describe(value: Any, name: str = "") -> Any:
 def _outside(value: Any) -> dict[str, Any]:
     """Return what the description of an object of a user's subclass of ours may leave out: its class, private attributes."""
     class_ = declaration(type(value))
-    private = getattr(value, "__pydantic_private__", None)
-    shown = class_ if isinstance(value, Component) else {"class": class_}
-    return shown | ({"private": code.digest(private, "private attributes")} if private else {})
+    if not isinstance(value, Component):
+        return {"class": class_}
+    private = code.private(value)
+    return class_ | ({"private": code.digest(private, "private attributes")} if private else {})
 
 
 def canonical_json(value: Any) -> str:

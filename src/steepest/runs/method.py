@@ -51,7 +51,7 @@ class Method:
 
     @cached_property
     def _identity(self) -> str:
-        return canonical_json(self.description())
+        return canonical_json(describe(self))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Method) and self._identity == other._identity
