@@ -328,6 +328,37 @@ def test_values_are_told_apart_exactly(one: Any, other: Any) -> None:
     assert code.digest([one]) == code.digest([copy.deepcopy(one)])
 
 
+HELD = """
+import numpy as np, torch, weakref
+class Array(np.ndarray): pass
+class Tensor(torch.Tensor): pass
+class Param(torch.nn.Parameter): pass
+class Plain:
+    def __init__(self, value): self.value = value
+class Silent(Plain):
+    def __getstate__(self): return {{}}
+class Slots:
+    __slots__ = ("value",)
+    def __getstate__(self): return {{}}
+class Pair(torch.nn.Module):
+    def __init__(self, tied):
+        super().__init__()
+        self.a = torch.nn.Parameter(torch.ones(1))
+        self.b = self.a if tied else torch.nn.Parameter(torch.ones(1))
+bare = [torch.ones(1), np.ones(1).view(Array), torch.ones(1).as_subclass(Tensor), Param(torch.ones(1)), Slots()]
+for thing in bare: thing.value = {n}
+plain = Plain({n})
+things = [*bare, Silent({n}), weakref.WeakValueDictionary(x=plain), Pair({n} == 1), torch.nn.Sequential(Pair({n} == 1))]
+"""
+
+
+def test_what_hangs_on_a_value_beside_its_state_is_seen() -> None:
+    users = [module("user_held", HELD.format(n=n)) for n in (1, 1, 2)]
+    first, same, other = ([code.digest(thing) for thing in user.things] for user in users)
+    assert first == same
+    assert [one == two for one, two in zip(first, other, strict=True)] == [False] * len(first)
+
+
 def test_equal_values_are_equal_whoever_else_holds_them() -> None:
     shared = [1]
     assert code.digest([shared, shared]) == code.digest([[1], [1]])

@@ -17,6 +17,7 @@ import dis
 import functools
 import sys
 import types
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -38,7 +39,7 @@ CLASS_NAMES = {  # places, documentation, and what Python, abc and pydantic deri
     "__signature__", "__slotnames__", "__class_vars__",
 }  # fmt: skip
 DERIVED = {  # caches, and what pydantic makes from fields
-    "weakref.WeakKeyDictionary", "weakref.WeakValueDictionary", "_weakrefset.WeakSet",
+    "weakref.WeakKeyDictionary", "_weakrefset.WeakSet",
     "pydantic_core._pydantic_core.SchemaValidator", "pydantic_core._pydantic_core.SchemaSerializer",
     "pydantic._internal._validate_call.ValidateCallWrapper",
 }  # fmt: skip
@@ -329,7 +330,10 @@ def _of(*attributes: str) -> Callable[[Any], Parts]:
 
 
 def _object(thing: Any) -> Parts:
-    """Return what would rebuild an object; what a cached property has kept is left out."""
+    """Return what would rebuild an object, and of one of the user's all that it holds unless its `__reduce__` says.
+
+    What a cached property has kept is left out.
+    """
     kind: Any = type(thing)
     named = {f"{base.__module__}.{base.__qualname__}" for base in kind.__mro__}
     compiler = kind.__module__.startswith("torch._dynamo.") and "torch.nn.modules.module.Module" not in named
@@ -351,7 +355,23 @@ def _object(thing: Any) -> Parts:
     if isinstance(state, dict):
         state = _uncached(kind, state)
     parts = [("class", kind), ("rebuilt by", function), ("from", arguments), ("state", state or None)]
+    if not any(owner_of(base) == "" and {"__reduce__", "__reduce_ex__"} & vars(base).keys() for base in kind.__mro__):
+        parts += _held(thing)
     return "object", [*parts, ("items", list(items or ())), ("pairs", list(pairs or ()))]
+
+
+def _held(thing: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what `__getstate__` of a class may leave out, and which params of a module are one."""
+    kind = type(thing)
+    if not owner_of(kind):
+        held: Any = object.__getstate__(thing)
+        yield "holds", (_uncached(kind, held) or None) if isinstance(held, dict) else held
+    torch: Any = sys.modules.get("torch")
+    if torch and isinstance(thing, torch.nn.Module):
+        names: dict[int, list[str]] = {}
+        for name, param in torch.nn.Module.named_parameters(thing, remove_duplicate=False):
+            names.setdefault(id(param), []).append(name)
+        yield "tied", [tied for tied in names.values() if len(tied) > 1]
 
 
 def _model(thing: Any) -> Parts:
@@ -378,7 +398,7 @@ def _tensor(thing: Any) -> Parts:
     dense = (thing.detach().dequantize() if thing.is_quantized else thing.detach()).cpu().to_dense()
     data = dense.resolve_conj().resolve_neg().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
     shape = f"{thing.dtype} {tuple(thing.shape)} {thing.layout} {thing.requires_grad}"
-    return f"tensor {shape} {sha256(data).hexdigest()}", [("class", type(thing))]
+    return f"tensor {shape} {sha256(data).hexdigest()}", [("class", type(thing)), *sorted(vars(thing).items())]
 
 
 # Instructions
@@ -435,6 +455,7 @@ CONTAINERS: dict[type, Callable[[Any], Parts]] = {
     set: _set,
     frozenset: _set,
     dict: _mapping,
+    weakref.WeakValueDictionary: _mapping,
     types.MappingProxyType: _mapping,
 }
 READERS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Parts]], ...] = (
