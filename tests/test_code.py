@@ -328,6 +328,37 @@ def test_values_are_told_apart_exactly(one: Any, other: Any) -> None:
     assert code.digest([one]) == code.digest([copy.deepcopy(one)])
 
 
+HELD = """
+import numpy as np, torch, weakref
+class Array(np.ndarray): pass
+class Tensor(torch.Tensor): pass
+class Param(torch.nn.Parameter): pass
+class Plain:
+    def __init__(self, value): self.value = value
+class Silent(Plain):
+    def __getstate__(self): return {{}}
+class Slots:
+    __slots__ = ("value",)
+    def __getstate__(self): return {{}}
+class Pair(torch.nn.Module):
+    def __init__(self, tied):
+        super().__init__()
+        self.a = torch.nn.Parameter(torch.ones(1))
+        self.b = self.a if tied else torch.nn.Parameter(torch.ones(1))
+bare = [torch.ones(1), np.ones(1).view(Array), torch.ones(1).as_subclass(Tensor), Param(torch.ones(1)), Slots()]
+for thing in bare: thing.value = {n}
+plain = Plain({n})
+things = [*bare, Silent({n}), weakref.WeakValueDictionary(x=plain), Pair({n} == 1), torch.nn.Sequential(Pair({n} == 1))]
+"""
+
+
+def test_what_hangs_on_a_value_beside_its_state_is_seen() -> None:
+    users = [module("user_held", HELD.format(n=n)) for n in (1, 1, 2)]
+    first, same, other = ([code.digest(thing) for thing in user.things] for user in users)
+    assert first == same
+    assert [one == two for one, two in zip(first, other, strict=True)] == [False] * len(first)
+
+
 def test_equal_values_are_equal_whoever_else_holds_them() -> None:
     shared = [1]
     assert code.digest([shared, shared]) == code.digest([[1], [1]])
@@ -490,3 +521,28 @@ def test_descriptions_stay_json_whatever_the_options_are() -> None:
     assert len({json.dumps(method(option).description()) for option in options}) == len(options)
     with pytest.raises(UsageError, match=r"^x: a _thread\.lock cannot be read, so nobody can tell"):
         method(threading.Lock()).description()
+
+
+def test_a_wrapped_step_is_seen_whether_or_not_the_optimizer_below_has_been_used() -> None:
+    text = """
+import functools, torch
+class Base(torch.optim.SGD):
+    def step(self, closure=None): return super().step(closure)
+if {used}: Base([torch.zeros(1, requires_grad=True)], lr=0.1)
+@functools.wraps(Base.step)
+def step(self, closure=None): return {factor} * Base.step(self)
+class Scaled(Base): pass
+Scaled.step = step
+"""
+    ways = ((False, 1), (True, 1), (True, 2), (False, 2))
+    found = [code.digest(module("user_step", text.format(used=used, factor=factor)).Scaled) for used, factor in ways]
+    assert found[0] == found[1] != found[2] == found[3]
+
+
+def test_how_many_classes_are_registered_elsewhere_changes_no_dispatch() -> None:
+    more = "class Another: pass\nSized.register(Another)\n"
+    text = "import functools\nfrom collections.abc import Sized\n@functools.singledispatch\ndef f(x): return 2\n"
+    text += "@f.register\ndef _(x: Sized): return {}\n"
+    first = code.digest(module("user_dispatch", text.format(3)).f)
+    assert code.digest(module("user_dispatch", text.format(3) + more).f) == first
+    assert code.digest(module("user_dispatch", text.format(4) + more).f) != first

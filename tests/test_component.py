@@ -10,9 +10,11 @@ import re
 import shutil
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -36,6 +38,12 @@ from steepest_papers.yadav2025signdescent.constants import adaptive_smoothness
 GOLDEN = Path(__file__).parent / "golden" / "identities.json"
 PROBLEM = SoftmaxRegression(data=HeavyTailedLabels(m=3))
 BASE: dict[str, Any] = {"problem": PROBLEM, "method": Method(GradientDescent), "lr": 0.1, "steps": 5}
+
+
+def module(name: str, text: str) -> types.ModuleType:
+    sys.modules[name] = made = types.ModuleType(name)
+    exec(text, vars(made))  # noqa: S102
+    return made
 
 
 def square(x: float) -> dict[str, float]:
@@ -198,13 +206,12 @@ def test_canonical_json_has_no_text_for_nan() -> None:
 
 
 def test_descriptions_name_classes_and_functions_and_unpack_collections() -> None:
-    value = {"class": SignDescent, "function": square, "torch": torch.optim.SGD, "tuple": (1, [2.5]), 3: None}
+    value = {"class": SignDescent, "function": square, "torch": torch.optim.SGD, "tuple": (1, [2.5])}
     assert describe(value) == {
         "class": {"kind": "SignDescent", "version": 1},
         "function": {"kind": "square", "version": 1, "code": code.digest(square)},
         "torch": {"kind": "torch.optim.sgd.SGD", "version": 1},
         "tuple": [1, [2.5]],
-        "3": None,
     }
 
 
@@ -218,7 +225,7 @@ def named() -> type[Component]:
 def test_a_permanent_name_belongs_to_one_class_or_function_however_often_its_code_is_run() -> None:
     assert named()().description() == named()().description()
     assert named()().description()["kind"] == "test_component.named"
-    message = r"kind = 'test_component.named' is declared by named.* in .*test_component.py and by {} in .*; give each its own"
+    message = r"kind = 'test_component.named' is declared by named.* in .*test_component.py and by {} in .*; give each its own .* or restart"
     with pytest.raises(UsageError, match=message.format("square")):
         declared("test_component.named")(square)
     with pytest.raises(UsageError, match=message.format("test_a.*Other")):
@@ -246,6 +253,80 @@ def test_a_method_builds_the_optimizer_with_its_options() -> None:
         "momentum": 0.9,
         "order": "sign-first",
     }
+
+
+def test_a_method_takes_any_option_of_a_class_that_passes_them_on() -> None:
+    class Half(torch.optim.SGD):
+        def __init__(self, params: Any, lr: float, *more: Any, **options: Any) -> None:
+            super().__init__(params, lr / 2, *more, **options)
+
+    w = torch.zeros(2, requires_grad=True)
+    assert Method(Half).build({"w": w}, lr=0.5).defaults["lr"] == 0.25
+    assert Method(Half, momentum=0.9).build({"w": w}, lr=0.5).defaults["momentum"] == 0.9
+    with pytest.raises(UsageError, match="unknown option of Half 'lr'"):
+        Method(Half, lr=0.1)
+
+
+OF_THE_USERS = """
+import collections, dataclasses, enum, typing
+from typing import Any
+from pydantic import PrivateAttr
+from steepest.component import Component
+class Pair(typing.NamedTuple):
+    a: float
+    def f(self): return {n}
+class Text(enum.StrEnum):
+    A = "a"
+    def f(self): return {n}
+class Number(enum.IntEnum):
+    A = 1
+    def f(self): return {n}
+class Words(dict):
+    def __missing__(self, key): return {n}
+class Rows(list):
+    def f(self): return {n}
+class Real(float):
+    def f(self): return {n}
+class Label(str):
+    def f(self): return {n}
+@dataclasses.dataclass
+class Named:
+    value: int
+    description: str = "named"
+class Told:
+    def __init__(self, value): self.value = value
+    def description(self): return "told"
+class Terse(Component):
+    def description(self): return {{"kind": "terse"}}
+    def f(self): return {n}
+class Titled(Component):
+    description: str = "a title"
+    size: int = {n}
+class Hides(Component):
+    _value: Any = PrivateAttr(default=None)
+class Holds(Component): pass
+hides, holds = Hides(), Holds()
+hides._value = vars(holds)["value"] = {n}
+things = [
+    Pair(1.0), Text.A, Number.A, Words(a=1), Rows([1]), Real(1.0), Label("a"), Named({n}), Told({n}), Terse(), Titled(),
+    collections.defaultdict(lambda: {n}), {{{n}: 1}}, hides, holds, (Pair(1.0),), {{"a": Text.A}},
+]
+"""
+
+
+def described(n: int) -> list[str]:
+    user = module("user_values", OF_THE_USERS.format(n=n))
+    return [canonical_json(describe(thing)) for thing in user.things]
+
+
+@pytest.mark.filterwarnings("ignore:Field name")
+def test_a_value_of_a_class_of_the_users_is_known_by_its_class_and_all_that_it_holds() -> None:
+    first = described(1)
+    assert first == described(1)
+    assert [one == other for one, other in zip(first, described(2), strict=True)] == [False] * len(first)
+    assert len(set(first)) == len(first)
+    assert describe({1: 2}) != describe({"1": 2})
+    assert describe(np.float64(0.1)) == 0.1
 
 
 def test_changed_returns_a_validated_copy() -> None:

@@ -17,6 +17,7 @@ import dis
 import functools
 import sys
 import types
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -38,11 +39,13 @@ CLASS_NAMES = {  # places, documentation, and what Python, abc and pydantic deri
     "__signature__", "__slotnames__", "__class_vars__",
 }  # fmt: skip
 DERIVED = {  # caches, and what pydantic makes from fields
-    "weakref.WeakKeyDictionary", "weakref.WeakValueDictionary", "_weakrefset.WeakSet",
+    "weakref.WeakKeyDictionary", "_weakrefset.WeakSet",
     "pydantic_core._pydantic_core.SchemaValidator", "pydantic_core._pydantic_core.SchemaSerializer",
     "pydantic._internal._validate_call.ValidateCallWrapper",
 }  # fmt: skip
 ANY_NAME = {"globals", "eval", "exec"}  # builtins by which a function may read any name of its module
+HOOK = "Optimizer.profile_hook_step.<locals>.wrapper"  # what torch makes of step()
+HOOKED = ("hooked", True)  # its mark, which functools.wraps copies
 UNORDERED = ("['set'", "['frozenset'")
 PARAMETERS = 0x4 | 0x8 | 0x20 | 0x80 | 0x100 | 0x200  # *args, **kwargs, generator, kinds of async
 
@@ -185,19 +188,20 @@ def _names(scope: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _function(thing: types.FunctionType) -> Parts:
+    thing = _unhooked(thing)
     code, scope, owner = thing.__code__, thing.__globals__, owner_of(thing)
     if owner and "<locals>" not in code.co_qualname:
         return known_as(owner, f"{scope['__name__']}.{code.co_qualname}", thing), []
     read = _read(code)
     parts = [("defaults", thing.__defaults__), ("defaults by name", thing.__kwdefaults__)]
     for name, cell in zip(code.co_freevars, thing.__closure__ or (), strict=True):
-        if name != "__classdict__":  # the body of a class, which is read there
+        if name != "__classdict__" and not (owner and name == "cache_token"):  # body of a class, read there; count of ABCs
             parts.append((name, _content(cell)))
         if owner and isinstance(parts[-1][1], types.FunctionType):  # libraries may read them
             parts.append((f"annotations of {name}", _annotations(parts[-1][1])))
     if owner:
         return f"library {owner} {read.text}", parts
-    parts += [(f".{name}", part) for name, part in sorted(vars(thing).items())]
+    parts += [(f".{name}", part) for name, part in sorted(vars(thing).items()) if (name, part) != HOOKED]
     return f"function {read.text}", [*_globals(read, scope), *parts]
 
 
@@ -279,9 +283,18 @@ def _class(thing: type) -> Parts:
 def _step(thing: type) -> Iterator[tuple[str, Any]]:
     """Yield `step` as written, unless it is inherited; torch wraps it when the first optimizer of a class is made."""
     found: list[Any] = [vars(kind)["step"] for kind in thing.__mro__ if "step" in vars(kind)]
-    plain = [step.__wrapped__ if hasattr(step, "hooked") else step for step in found]
+    plain = [_unhooked(step) for step in found]
     if "step" in vars(thing) and (plain[0] is found[0] or plain[0] not in plain[1:2]):
         yield "step", plain[0]
+
+
+def _unhooked(function: Any) -> Any:
+    """Return what torch wrapped for its hooks; a function of the user's that copied the mark of its wrapper stays."""
+    while isinstance(function, types.FunctionType) and function.__code__.co_qualname == HOOK:
+        if owner_of(function) != "torch":
+            break
+        function = function.__wrapped__
+    return function
 
 
 def _fields(thing: Any) -> Iterator[tuple[str, Any]]:
@@ -317,7 +330,10 @@ def _of(*attributes: str) -> Callable[[Any], Parts]:
 
 
 def _object(thing: Any) -> Parts:
-    """Return what would rebuild an object; what a cached property has kept is left out."""
+    """Return what would rebuild an object, and of one of the user's all that it holds unless its `__reduce__` says.
+
+    What a cached property has kept is left out.
+    """
     kind: Any = type(thing)
     named = {f"{base.__module__}.{base.__qualname__}" for base in kind.__mro__}
     compiler = kind.__module__.startswith("torch._dynamo.") and "torch.nn.modules.module.Module" not in named
@@ -337,9 +353,25 @@ def _object(thing: Any) -> Parts:
         return f"object {made}", [("class", kind)]
     function, arguments, state, items, pairs = [*made, None, None, None][:5]
     if isinstance(state, dict):
-        state = {n: part for n, part in state.items() if not isinstance(getattr(kind, str(n), None), cached_property)}
+        state = _uncached(kind, state)
     parts = [("class", kind), ("rebuilt by", function), ("from", arguments), ("state", state or None)]
+    if not any(owner_of(base) == "" and {"__reduce__", "__reduce_ex__"} & vars(base).keys() for base in kind.__mro__):
+        parts += _held(thing)
     return "object", [*parts, ("items", list(items or ())), ("pairs", list(pairs or ()))]
+
+
+def _held(thing: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what `__getstate__` of a class may leave out, and which params of a module are one."""
+    kind = type(thing)
+    if not owner_of(kind):
+        held: Any = object.__getstate__(thing)
+        yield "holds", (_uncached(kind, held) or None) if isinstance(held, dict) else held
+    torch: Any = sys.modules.get("torch")
+    if torch and isinstance(thing, torch.nn.Module):
+        names: dict[int, list[str]] = {}
+        for name, param in torch.nn.Module.named_parameters(thing, remove_duplicate=False):
+            names.setdefault(id(param), []).append(name)
+        yield "tied", [tied for tied in names.values() if len(tied) > 1]
 
 
 def _model(thing: Any) -> Parts:
@@ -348,8 +380,17 @@ def _model(thing: Any) -> Parts:
     fields = {name: getattr(thing, name) for name in type(thing).__pydantic_fields__}
     parts = [(name, value) for name, value in fields.items() if name not in added or value != added[name]]
     data = thing.fingerprint() if callable(getattr(type(thing), "fingerprint", None)) else None
-    private = getattr(thing, "__pydantic_private__", None)
-    return "model", [("class", type(thing)), ("data", data), ("private", private), *parts]
+    return "model", [("class", type(thing)), ("data", data), ("private", private(thing)), *parts]
+
+
+def private(thing: Any) -> dict[str, Any] | None:
+    """Return what an object of pydantic's has beside its fields, or None; what a cached property has kept is left out."""
+    beside = {name: part for name, part in vars(thing).items() if name not in type(thing).__pydantic_fields__}
+    return _uncached(type(thing), beside) | (getattr(thing, "__pydantic_private__", None) or {}) or None
+
+
+def _uncached(kind: type, state: dict[str, Any]) -> dict[str, Any]:
+    return {n: part for n, part in state.items() if not isinstance(getattr(kind, str(n), None), cached_property)}
 
 
 def _tensor(thing: Any) -> Parts:
@@ -357,7 +398,7 @@ def _tensor(thing: Any) -> Parts:
     dense = (thing.detach().dequantize() if thing.is_quantized else thing.detach()).cpu().to_dense()
     data = dense.resolve_conj().resolve_neg().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
     shape = f"{thing.dtype} {tuple(thing.shape)} {thing.layout} {thing.requires_grad}"
-    return f"tensor {shape} {sha256(data).hexdigest()}", [("class", type(thing))]
+    return f"tensor {shape} {sha256(data).hexdigest()}", [("class", type(thing)), *sorted(vars(thing).items())]
 
 
 # Instructions
@@ -414,6 +455,7 @@ CONTAINERS: dict[type, Callable[[Any], Parts]] = {
     set: _set,
     frozenset: _set,
     dict: _mapping,
+    weakref.WeakValueDictionary: _mapping,
     types.MappingProxyType: _mapping,
 }
 READERS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Parts]], ...] = (

@@ -13,7 +13,8 @@ import inspect
 import json
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -127,7 +128,8 @@ def _claim(kind: str, thing: Any) -> None:
     place = owner.place(thing)
     if _PLACES.setdefault(kind, place) != place:
         raise UsageError(
-            f"kind = {kind!r} is declared by {_PLACES[kind]} and by {place}; give each its own permanent name"
+            f"kind = {kind!r} is declared by {_PLACES[kind]} and by {place}; give each its own permanent name, "
+            "or restart Python if you renamed it"
         )
 
 
@@ -170,15 +172,25 @@ def describe(value: Any, name: str = "") -> Any:
     Raises:
         UsageError: a value of which nobody can tell whether it changed.
     """
-    if hasattr(type(value), "description"):
-        return cast(Described, value).description()
-    if isinstance(value, Mapping):
-        return {str(key): describe(item, str(key)) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    kind = type(value)
+    if any("description" in vars(base) and owner.is_ours(base) for base in kind.__mro__):
+        return kind.description(value) | ({} if owner.is_ours(kind) else _outside(value))
+    if kind in (dict, MappingProxyType) and all(type(key) is str for key in value):
+        return {key: describe(item, key) for key, item in value.items()}
+    if kind in (list, tuple):
         return [describe(item, name) for item in value]
-    if value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)):
-        return value
-    return declaration(value, name)
+    if isinstance(value, float) and owner.is_library(kind) and math.isfinite(value):  # numpy's too
+        return float(value)
+    return value if value is None or kind in (str, int, bool) else declaration(value, name)
+
+
+def _outside(value: Any) -> dict[str, Any]:
+    """Return what the description of an object of a user's subclass of ours may leave out: its class, private attributes."""
+    class_ = declaration(type(value))
+    if not isinstance(value, Component):
+        return {"class": class_}
+    private = code.private(value)
+    return class_ | ({"private": code.digest(private, "private attributes")} if private else {})
 
 
 def canonical_json(value: Any) -> str:

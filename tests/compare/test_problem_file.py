@@ -69,6 +69,26 @@ def test_an_edit_of_the_file_or_of_what_it_imports_is_another_problem_unless_it_
     assert (opened(text, helpers) == first) == same
 
 
+SETS = {
+    "a global": ("global width; width = {}", "width"),
+    "an attribute of a class": ("Sizes.width = {}", "Sizes.width"),
+    "an entry": ("sizes['width'] = {}", "sizes['width']"),
+}
+
+
+@pytest.mark.parametrize("sets", SETS)
+@pytest.mark.parametrize("where", ["data", "held_out"])
+def test_what_data_and_held_out_set_for_the_model_is_part_of_the_problem(tmp_path, sets, where):
+    setting, reading = SETS[sets]
+    text = SMALL.replace("nn.Linear(4, 6)", f"nn.Linear(4, {reading})") + "\nclass Sizes: width = 6\nwidth, sizes = 6, {}\n"
+    text += "def held_out(): return data()\n"
+
+    def opened(width):
+        return identity(ProblemFile.open(written(tmp_path, text.replace(f"{where}():", f"{where}():\n    {setting.format(width)}\n   "))))
+
+    assert opened(6) == opened(6) != opened(7)
+
+
 def test_other_data_is_another_problem(tmp_path):
     read = f"    shift = float(__import__('pathlib').Path({str(tmp_path / 'shift')!r}).read_text())\n    classes ="
     text = SMALL.replace("    classes =", read).replace("0.3 *", "shift + 0.3 *")

@@ -91,8 +91,8 @@ def _key(
     problem: ProblemFile, contenders: Sequence[Contender], seeds: Sequence[int], steps: int | None, budget: float
 ) -> str:
     described: dict[str, Any] = {
-        "problem": problem.description(),
-        "contenders": [contender.description() for contender in contenders],
+        "problem": problem,
+        "contenders": list(contenders),
         "seeds": list(seeds),
         "length": {"steps": steps} if steps else {"budget": budget},
     }

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from steepest.component import describe
 from steepest.errors import UsageError, unknown
 from steepest.optim import AdaGrad, Adam, AdamW, GradientDescent, Muon, NormalizedGD, RescaledSignDescent, SignDescent
 from steepest.problems.base import Problem
@@ -56,7 +57,7 @@ class Contender:
 
     def description(self) -> dict[str, Any]:
         """Return what it is, ready for JSON."""
-        return {"method": self.method.description(), "rate": None if self.rate is None else list(self.rate.exponents)}
+        return {"method": describe(self.method), "rate": None if self.rate is None else list(self.rate.exponents)}
 
 
 def contenders(names: Sequence[str]) -> tuple[Contender, ...]:

@@ -8,7 +8,7 @@
     steps                    updates in a run; optional, as many as the budget allows by default
 
 A run is identified by the file's name, the code of its model and loss with all that they use, in modules that the file
-imports too, and the bytes of its data: an edit of these trains anew, an edit of a comment does not.
+imports too and as data() and held_out() leave it, and the bytes of its data: an edit of these trains anew, an edit of a comment does not.
 """
 
 from __future__ import annotations
@@ -200,14 +200,14 @@ def _read(path: str) -> Contents:
     for needed in ("model", "data"):
         if not callable(getattr(module, needed, None)):
             raise UsageError(f"{name}: defines no function {needed}(); {FRAMEWORK}")
-    loss = getattr(module, "loss", cross_entropy)
-    source = code.digest({"model": module.model, "loss": loss}, name)  # before data(), which may set globals
     given = _called(name, "data", module.data, 0)
     train = _examples(name, "data", given)
     held_out = None
     if hasattr(module, "held_out"):
         held_out = _examples(name, "held_out", _called(name, "held_out", module.held_out, 0))
     batch_size = _count(name, "batch_size", getattr(module, "batch_size", getattr(given, "batch_size", None)))
+    loss = getattr(module, "loss", cross_entropy)
+    source = code.digest({"model": module.model, "loss": loss}, name)  # after data(), which may set what they read
     tensors = [t for part in (train, held_out) if part is not None for t in (part.inputs, part.targets)]
     return Contents(
         model=module.model,

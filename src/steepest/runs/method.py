@@ -33,11 +33,13 @@ class Method:
     def __init__(self, optimizer: type[Optimizer], label: str | None = None, **options: Any) -> None:
         if not inspect.isclass(optimizer):
             raise UsageError(f"Method({optimizer!r}): give an optimizer class, such as torch.optim.SGD")
-        known = {name: p.default for name, p in inspect.signature(optimizer).parameters.items()}
+        params = inspect.signature(optimizer).parameters.values()
+        known = {p.name: p.default for p in params if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
         known.pop("params", None)
         known.pop("lr", None)
+        takes_any = any(p.kind == p.VAR_KEYWORD for p in params)
         for name in options:
-            if name not in known:
+            if name in ("params", "lr") or (name not in known and not takes_any):
                 raise unknown(f"option of {optimizer.__name__}", name, known)
         given = [f"{name}={value!r}" for name, value in options.items()]
         self.optimizer, self.options = optimizer, known | options
@@ -49,7 +51,7 @@ class Method:
 
     @cached_property
     def _identity(self) -> str:
-        return canonical_json(self.description())
+        return canonical_json(describe(self))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Method) and self._identity == other._identity
