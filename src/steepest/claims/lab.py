@@ -139,7 +139,7 @@ class Lab:
         if not results.complete:
             return {}
         stamp = self.folder / f"{figure.id}.json"
-        digest = _digest(results, figure)
+        digest = _digest(results, figure, self.paper.package)
         drawn = _stamped(stamp)
         if again or drawn.get("digest") != digest:
             drawn = {"digest": digest, "names": self._draw(figure, results)}
@@ -189,17 +189,26 @@ def _check_fields(changes: Mapping[str, Any], settings: Mapping[str, Settings]) 
             raise unknown("setting", name, known)
 
 
-def _digest(results: Results, figure: Figure) -> str:
+def _digest(results: Results, figure: Figure, package: str) -> str:
     """Return a digest of everything a drawing depends on: the runs, the settings and the code that draws."""
     known = lookup(results.store)
     parts = [results.settings.summary(), figure.id]
     parts += [item.id for plan in results.plans.values() for item in plan.progress(known).explored]
-    package = sys.modules.get(figure.plans.__module__.rpartition(".")[0])
-    place = getattr(package, "__file__", None)
-    sources = [Path(__file__).with_name(name) for name in ("figures.py", "drawings.py")]
-    sources += sorted(Path(place).parent.glob("*.py")) if place else []
-    parts += [sha256(file.read_bytes()) for file in sources]
+    files = [Path(__file__).with_name(name) for name in ("figures.py", "drawings.py")]
+    files += _files(package or _module(figure.plans).partition(".")[0])
+    files += [file for draw in figure.draw.values() for file in _files(_module(draw))]
+    parts += [f"{file.name} {sha256(file.read_bytes())}" for file in files]
     return sha256("\n".join(parts).encode())
+
+
+def _module(function: Any) -> str:
+    return str(getattr(getattr(function, "func", function), "__module__", ""))
+
+
+def _files(module: str) -> list[Path]:
+    """Return the file of a module; of a package all files, with those of its folders."""
+    place = Path(getattr(sys.modules.get(module), "__file__", None) or "")
+    return sorted(place.parent.rglob("*.py")) if place.name == "__init__.py" else [place] if place.name else []
 
 
 def _stamped(stamp: Path) -> dict[str, Any]:
