@@ -49,7 +49,7 @@ def check_paper(
     try:
         paper = find_paper(name, folder)
     except UsageError as error:
-        return [str(error)]
+        return [_line(error)]
     loaded, problems = _loaded(paper)
     problems += _wrong_texts(paper, loaded)
     chosen = set(paper.modules if figures is None else figures)
@@ -67,8 +67,12 @@ def _loaded(paper: Paper) -> tuple[list[Figure], list[str]]:
         try:
             figures.append(paper.figure(name))
         except UsageError as error:
-            problems.append(" ".join(str(error).split()))
+            problems.append(_line(error))
     return figures, problems
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _wrong_texts(paper: Paper, figures: Sequence[Figure]) -> list[str]:
@@ -81,12 +85,16 @@ def _wrong_texts(paper: Paper, figures: Sequence[Figure]) -> list[str]:
     for figure, claim in claims:
         if not (claim.statement and claim.where):
             problems.append(f"{paper.key}/{figure.id}: claim {claim.id} has no statement or no place in the paper")
-    if not paper.readme:
+    try:
+        readme = paper.readme
+    except UsageError as error:
+        return [*problems, _line(error)]
+    if not readme:
         return [
             *problems,
             f"{paper.key}: README.md is missing beside __init__.py; it names the claims and what differs",
         ]
-    named = set(re.findall(r"`([^`\s]+)`", paper.readme))
+    named = set(re.findall(r"`([^`\s]+)`", readme))
     problems += [f"{paper.key}: README.md does not name claim `{name}`" for name in ids if name not in named]
     prefixes = tuple({f"{name.partition('-')[0]}-" for name in ids})
     if len(figures) < len(paper.modules):
@@ -111,8 +119,11 @@ def _wrong_runs(
         for _ in lab.stream():
             pass
         rows, drawn, results = lab.ledger(), lab.draw(figure, again=True), lab.results(figure)
+    except UsageError as error:
+        yield _line(error)
+        return
     except Exception as error:  # noqa: BLE001 - the code of the paper may raise anything
-        yield f"{place}: {type(error).__name__}: {' '.join(str(error).split())}"
+        yield f"{place}: {type(error).__name__}: {_line(error)}"
         return
     for row in rows:
         if row.verdict == "not run":

@@ -14,15 +14,15 @@ import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from steepest import distributed
 from steepest.claims.installed import find_paper
-from steepest.claims.paper import Figure, Paper, Results, Settings
+from steepest.claims.paper import Draw, Drawing, Figure, Paper, Results, Settings
 from steepest.claims.verdict import Verdict
-from steepest.errors import UsageError, unknown
+from steepest.errors import UsageError, foreign, unknown
 from steepest.files import sha256, write_atomically
 from steepest.runs.lockstep import Lockstep
 from steepest.runs.store import Store, default_store, store_errors
@@ -105,7 +105,13 @@ class Lab:
     @cached_property
     def plans(self) -> dict[str, Mapping[str, Plan]]:
         """Return the plans of every figure, by figure id and name."""
-        return {figure.id: figure.plans(self.settings[figure.id]) for figure in self.figures}
+        return {
+            figure.id: foreign(
+                f"{self.paper.key}/{figure.id}: its plans cannot be made",
+                partial(figure.planned, self.settings[figure.id]),
+            )
+            for figure in self.figures
+        }
 
     def cost(self, figure: Figure | None = None) -> Cost:
         """Return what a figure, or all of them together, still need on this machine; shared runs count once."""
@@ -147,17 +153,21 @@ class Lab:
         return {name: self.folder / f"{name}.svg" for name in drawn["names"]}
 
     def _draw(self, figure: Figure, results: Results) -> list[str]:
-        from steepest.claims.figures import save, style
+        from steepest.claims.figures import style
 
-        footer = [f"{self.paper.key}/{figure.id} at {self.scale} scale: {results.settings.summary()}"]
+        place = f"{self.paper.key}/{figure.id}"
+        footer = [f"{place} at {self.scale} scale: {results.settings.summary()}"]
         paper_scale = figure.scales.get("paper")
         if paper_scale is not None and paper_scale != results.settings:
             footer.append(f"the paper's scale: {paper_scale.summary()}")
         with style(), store_errors(self.folder):
-            drawn = {name: drawing for name, draw in figure.draw.items() if (drawing := draw(results)) is not None}
-            for name, drawing in drawn.items():
-                save(drawing, self.folder, name, footer)
-        return list(drawn)
+            return [
+                name
+                for name, draw in figure.draw.items()
+                if foreign(
+                    f"{place}: {name} cannot be drawn", partial(_saved, draw, results, self.folder, name, footer)
+                )
+            ]
 
 
 def train(
@@ -175,6 +185,19 @@ def train(
         for step in steps:
             lacking = {places[plan] for plan in step.lacking}
             yield step, [one for place, one in enumerate(figures) if place not in lacking]
+
+
+def _saved(draw: Draw, results: Results, folder: Path, name: str, footer: Sequence[str]) -> bool:
+    """Draw and write; return whether there was something to draw."""
+    from steepest.claims.figures import save
+
+    drawing = draw(results)
+    if drawing is None:
+        return False
+    if not isinstance(drawing, Drawing):
+        raise TypeError(f"{drawing!r} is no Drawing")
+    save(drawing, folder, name, footer)
+    return True
 
 
 def _settings(figure: Figure, scale: str, changes: Mapping[str, Any], *, only: bool) -> Settings:
