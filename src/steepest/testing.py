@@ -20,6 +20,7 @@ from pyarrow.csv import read_csv
 from steepest.claims.installed import find_paper
 from steepest.claims.lab import Lab
 from steepest.claims.paper import Figure, Paper
+from steepest.cli import ended
 from steepest.errors import UsageError
 from steepest.runs.store import Store
 
@@ -166,12 +167,16 @@ def _bodies(path: Path) -> Iterator[tuple[str, str]]:
 
 def main() -> None:
     """Check the papers that are named on the command line."""
+    ended(_check)
+
+
+def _check() -> int:
     if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         print("usage: python -m steepest.testing PAPER ...    names, or folders that define PAPER", file=sys.stderr)
-        sys.exit(2)
+        return 2
     problems = [problem for target in sys.argv[1:] for problem in check_paper(target)]
-    print("\n".join(problems) or f"nothing wrong with {' '.join(sys.argv[1:])}")
-    sys.exit(bool(problems))
+    print("\n".join(problems) or f"nothing wrong with {' '.join(sys.argv[1:])}", flush=True)
+    return int(bool(problems))
 
 
 if __name__ == "__main__":
