@@ -33,6 +33,7 @@ def test_the_template_is_a_good_paper(paper: Path) -> None:
 
 
 FIG, README, INIT = "fig1_noise.py", "README.md", "__init__.py"
+STOLEN = "from steepest.component import declared\n\n\n@declared('other2026.noise')\ndef noise(): ...\n"
 SPEECHLESS = """
 class Speechless(Exception):
     def __str__(self):
@@ -64,6 +65,12 @@ FAULTS = {
         FIG,
         *direct("Criterion(rarest('noise', 'GD'), 0.5, 0.5)"),
         "cannot fail: it holds at",
+    ),
+    "a name of another's": (
+        FIG,
+        "CLAIMS =",
+        f"{STOLEN}\nCLAIMS =",
+        "kind = 'other2026.noise' does not begin with the paper",
     ),
     "no thresholds": (FIG, *direct("rarest('noise', 'GD')"), "claim fig1-gd-rare has no thresholds; give a measure's"),
     "settings that are none": (FIG, '"smoke": Sizes(m=3, steps=5)', '"smoke": {"m": 3}', "Figure.scales = {'smoke': {"),
@@ -110,7 +117,7 @@ FAULTS = {
     "an error without text": (INIT, "PAPER =", f"{SPEECHLESS}\nPAPER =", "cannot be imported: Speechless"),
     "modules that are a list": (INIT, '{"fig1": "fig1_noise"}', '["fig1"]', "Paper.modules = ['fig1']: give a mapping"),
     "modules that are numbers": (INIT, '"fig1_noise"', "3", "Paper.modules = {'fig1': 3}: give a mapping"),
-    "no modules": (INIT, '"fig1": "fig1_noise"', "", "Paper.modules is empty"),
+    "no modules": (INIT, '"fig1": "fig1_noise"', "", "cannot be imported: Paper.modules is empty"),
     "no such package": (INIT, "__name__", '"nosuch"', "README.md cannot be read: ModuleNotFoundError"),
     "a package that fails": (INIT, "year=2026", "year=1 // 0", "cannot be imported: ZeroDivisionError"),
     "another key": (INIT, 'key="', 'key="x', "its PAPER.key is"),

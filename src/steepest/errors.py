@@ -73,9 +73,9 @@ def foreign(
     """
     try:
         return call()
-    except (KeyboardInterrupt, *passed):
-        raise
     except BaseException as error:
+        if isinstance(error, (KeyboardInterrupt, *passed)):
+            raise
         raise UsageError(f"{failing}: {_described(error)}") from error
 
 
@@ -84,7 +84,7 @@ def _described(error: BaseException) -> str:
         text = str(error)
     except BaseException:  # noqa: BLE001 - even its text may raise
         text = ""
-    return ": ".join(filter(None, (type(error).__name__, text)))
+    return text if isinstance(error, SteepestError) else ": ".join(filter(None, (type(error).__name__, text)))
 
 
 def say(message: str) -> None:

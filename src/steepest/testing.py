@@ -21,6 +21,7 @@ from steepest.claims.installed import find_paper
 from steepest.claims.lab import Lab
 from steepest.claims.paper import Figure, Paper
 from steepest.cli import ended
+from steepest.component import kinds_in
 from steepest.errors import UsageError
 from steepest.runs.store import Store
 
@@ -52,7 +53,7 @@ def check_paper(
     except UsageError as error:
         return [_line(error)]
     loaded, problems = _loaded(paper)
-    problems += _wrong_texts(paper, loaded)
+    problems += [*_wrong_kinds(paper), *_wrong_texts(paper, loaded)]
     chosen = set(paper.modules if figures is None else figures)
     with TemporaryDirectory() as scratch:
         kept = store if isinstance(store, Store) else Store(store or Path(scratch) / "store")
@@ -70,6 +71,17 @@ def _loaded(paper: Paper) -> tuple[list[Figure], list[str]]:
         except UsageError as error:
             problems.append(_line(error))
     return figures, problems
+
+
+def _wrong_kinds(paper: Paper) -> list[str]:
+    """Return the permanent names of the paper that another one could have, too."""
+    place = getattr(sys.modules.get(paper.package), "__file__", None)
+    kinds = kinds_in(Path(place).parent) if place else []
+    return [
+        f"{paper.key}: kind = {kind!r} does not begin with the paper's key; call it {paper.key}.{kind}"
+        for kind in kinds
+        if not kind.startswith(f"{paper.key}.")
+    ]
 
 
 def _line(error: Exception) -> str:

@@ -40,7 +40,7 @@ def find_paper(name: str, paths: Paths = ()) -> Paper:
             f"paper {name}: several have this name, {' and '.join(places)}; rename or uninstall all but one"
         )
     load = partial(_from_folder, folders[0]) if folders else entries[0].load
-    paper = foreign(f"paper {name} cannot be imported", load, passed=(UsageError,))
+    paper = foreign(f"paper {name} cannot be imported", load, passed=())
     return _checked(paper, name, next(iter(places)))
 
 

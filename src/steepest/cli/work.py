@@ -26,7 +26,8 @@ from steepest.runs.lockstep import Lockstep
 from steepest.runs.stream import Step
 
 LINE_EVERY_SECONDS = 60.0
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def opened(open_labs: Callable[[], list[Lab]], *, as_json: bool) -> list[Lab]:
