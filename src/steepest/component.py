@@ -13,6 +13,7 @@ import inspect
 import json
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
 
@@ -122,6 +123,11 @@ def declared(kind: str, *, version: int = 1) -> Callable[[Function], Function]:
 
 
 _PLACES: dict[str, str] = {}  # where each permanent name was declared
+
+
+def kinds_in(folder: Path) -> list[str]:
+    """Return the permanent names that files below a folder have declared so far."""
+    return sorted(kind for kind, place in _PLACES.items() if folder in Path(place.rpartition(" in ")[2]).parents)
 
 
 def _claim(kind: str, thing: Any) -> None:

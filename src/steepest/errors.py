@@ -15,8 +15,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 
 class SteepestError(Exception):
@@ -51,6 +54,37 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     near = get_close_matches(name, known, n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     return UsageError(f"unknown {kind} {name!r}{hint} (known: {', '.join(known)})")
+
+
+def foreign(
+    failing: str,
+    call: Callable[[], Result],
+    passed: tuple[type[BaseException], ...] = (SteepestError, OSError, MemoryError),
+) -> Result:
+    """Return what code of somebody else's returns; whatever it raises is one line.
+
+    Args:
+        failing: what then failed, as in "paper tails cannot be imported".
+        call: the code.
+        passed: what is raised as it is, besides Ctrl-C.
+
+    Raises:
+        UsageError: the code raised anything else, even an order to exit.
+    """
+    try:
+        return call()
+    except BaseException as error:
+        if isinstance(error, (KeyboardInterrupt, *passed)):
+            raise
+        raise UsageError(f"{failing}: {_described(error)}") from error
+
+
+def _described(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except BaseException:  # noqa: BLE001 - even its text may raise
+        text = ""
+    return text if isinstance(error, SteepestError) else ": ".join(filter(None, (type(error).__name__, text)))
 
 
 def say(message: str) -> None:

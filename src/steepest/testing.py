@@ -20,6 +20,8 @@ from pyarrow.csv import read_csv
 from steepest.claims.installed import find_paper
 from steepest.claims.lab import Lab
 from steepest.claims.paper import Figure, Paper
+from steepest.cli import ended
+from steepest.component import kinds_in
 from steepest.errors import UsageError
 from steepest.runs.store import Store
 
@@ -49,9 +51,9 @@ def check_paper(
     try:
         paper = find_paper(name, folder)
     except UsageError as error:
-        return [str(error)]
+        return [_line(error)]
     loaded, problems = _loaded(paper)
-    problems += _wrong_texts(paper, loaded)
+    problems += [*_wrong_kinds(paper), *_wrong_texts(paper, loaded)]
     chosen = set(paper.modules if figures is None else figures)
     with TemporaryDirectory() as scratch:
         kept = store if isinstance(store, Store) else Store(store or Path(scratch) / "store")
@@ -67,8 +69,23 @@ def _loaded(paper: Paper) -> tuple[list[Figure], list[str]]:
         try:
             figures.append(paper.figure(name))
         except UsageError as error:
-            problems.append(" ".join(str(error).split()))
+            problems.append(_line(error))
     return figures, problems
+
+
+def _wrong_kinds(paper: Paper) -> list[str]:
+    """Return the permanent names of the paper that another one could have, too."""
+    place = getattr(sys.modules.get(paper.package), "__file__", None)
+    kinds = kinds_in(Path(place).parent) if place else []
+    return [
+        f"{paper.key}: kind = {kind!r} does not begin with the paper's key; call it {paper.key}.{kind}"
+        for kind in kinds
+        if not kind.startswith(f"{paper.key}.")
+    ]
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _wrong_texts(paper: Paper, figures: Sequence[Figure]) -> list[str]:
@@ -81,12 +98,16 @@ def _wrong_texts(paper: Paper, figures: Sequence[Figure]) -> list[str]:
     for figure, claim in claims:
         if not (claim.statement and claim.where):
             problems.append(f"{paper.key}/{figure.id}: claim {claim.id} has no statement or no place in the paper")
-    if not paper.readme:
+    try:
+        readme = paper.readme
+    except UsageError as error:
+        return [*problems, _line(error)]
+    if not readme:
         return [
             *problems,
             f"{paper.key}: README.md is missing beside __init__.py; it names the claims and what differs",
         ]
-    named = set(re.findall(r"`([^`\s]+)`", paper.readme))
+    named = set(re.findall(r"`([^`\s]+)`", readme))
     problems += [f"{paper.key}: README.md does not name claim `{name}`" for name in ids if name not in named]
     prefixes = tuple({f"{name.partition('-')[0]}-" for name in ids})
     if len(figures) < len(paper.modules):
@@ -111,8 +132,11 @@ def _wrong_runs(
         for _ in lab.stream():
             pass
         rows, drawn, results = lab.ledger(), lab.draw(figure, again=True), lab.results(figure)
+    except UsageError as error:
+        yield _line(error)
+        return
     except Exception as error:  # noqa: BLE001 - the code of the paper may raise anything
-        yield f"{place}: {type(error).__name__}: {' '.join(str(error).split())}"
+        yield f"{place}: {type(error).__name__}: {_line(error)}"
         return
     for row in rows:
         if row.verdict == "not run":
@@ -155,12 +179,16 @@ def _bodies(path: Path) -> Iterator[tuple[str, str]]:
 
 def main() -> None:
     """Check the papers that are named on the command line."""
+    ended(_check)
+
+
+def _check() -> int:
     if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         print("usage: python -m steepest.testing PAPER ...    names, or folders that define PAPER", file=sys.stderr)
-        sys.exit(2)
+        return 2
     problems = [problem for target in sys.argv[1:] for problem in check_paper(target)]
-    print("\n".join(problems) or f"nothing wrong with {' '.join(sys.argv[1:])}")
-    sys.exit(bool(problems))
+    print("\n".join(problems) or f"nothing wrong with {' '.join(sys.argv[1:])}", flush=True)
+    return int(bool(problems))
 
 
 if __name__ == "__main__":

@@ -195,17 +195,22 @@ def test_a_figure_is_drawn_when_complete_and_again_only_when_something_changed(t
     assert paths["squares"].exists()
 
 
-def test_a_drawing_depends_on_every_file_of_its_paper_imported_or_not(
+def test_a_drawing_depends_on_every_file_of_its_paper_and_of_what_draws(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    package = ModuleType("tails")
-    package.__file__ = str(tmp_path / "__init__.py")
-    monkeypatch.setitem(sys.modules, "tails", package)
+    for name, file in (("tails", "tails/__init__.py"), ("plots", "plots.py")):
+        package = ModuleType(name)
+        package.__file__ = str(tmp_path / file)
+        monkeypatch.setitem(sys.modules, name, package)
     monkeypatch.setattr(plans, "__module__", "tails.fig1")
+    monkeypatch.setattr(draw, "__module__", "plots")
+    (tmp_path / "tails" / "parts").mkdir(parents=True)
     results = opened(tmp_path).results(ONE)
-    first = module._digest(results, ONE)
-    (tmp_path / "fig2.py").write_text("RATE = 1")
-    assert module._digest(results, ONE) != first
+    digests = set()
+    for number, file in enumerate(("plots.py", "tails/fig2.py", "tails/parts/axes.py", "tails/parts/axes.py")):
+        (tmp_path / file).write_text(f"RATE = {number}")
+        digests |= {module._digest(results, ONE, package) for package in ("", "tails")}
+    assert len(digests) == 4
 
 
 def test_the_drawing_says_which_scale_it_shows_and_which_the_paper_has(tmp_path: Path, monkeypatch: Any) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 import steepest.files
 import steepest.runs.store
+from steepest.cli.templates import write_paper
 
 K = "kunstner2024heavytailed"
 SMOKE = ("--scale", "smoke")
@@ -186,6 +188,26 @@ def test_interruption_prints_the_command_that_continues(cli):
 def test_bad_environment_variable(cli, monkeypatch, name, value, parts):
     monkeypatch.setenv(f"STEEPEST_{name}", value)
     assert_one_line(cli("run", NUMBERS), 2, parts)
+
+
+def test_a_paper_that_fails_is_left_out_unless_it_was_named(cli, monkeypatch, tmp_path):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr("steepest.claims.installed._entries", tuple)
+    faults = {
+        "sound": ("", ""),
+        "mistaken": ('rarest("noise", "GD")', 'rarest("nose", "GD")'),
+        "exits": ("CLAIMS =", "exit(0)"),
+    }
+    options = ["--scale", "smoke"]
+    for name, (old, new) in faults.items():
+        module = write_paper(tmp_path / name) / "fig1_noise.py"
+        module.write_text(module.read_text().replace(old, new, 1))
+        options += ["--paper", str(tmp_path / name)]
+    answer = cli("check", *options)
+    assert (answer.code, answer.out.count("not run")) == (0, 4)
+    assert "left out: exits/fig1 cannot be imported: SystemExit: 0" in answer.err
+    assert "left out: mistaken/fig1: claim fig1-gd-rare cannot be measured: KeyError: 'nose'" in answer.err
+    assert_one_line(cli("check", "mistaken", *options), 2, ["KeyError: 'nose'"])
 
 
 def test_a_bug_is_not_hidden(monkeypatch, cli):

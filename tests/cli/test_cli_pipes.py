@@ -74,6 +74,7 @@ def test_what_fails_before_it_prints_fails_as_ever_unless_nobody_reads_the_messa
 def test_closed_outputs_change_no_exit_code(found: dict[str, list[object]]) -> None:
     assert found["check, both closed"] == [1, ""]
     assert found["mistyped, both closed"] == [2, ""]
+    assert found["run, both closed"] == [0, ""]
 
 
 def answer(command: Sequence[str], outputs: dict[int, str]) -> list[object]:
@@ -106,6 +107,8 @@ def answers() -> dict[str, list[object]]:
     cases |= {f"{name}, broken": answer(command, {1: "broken"}) for name, command in COMMANDS.items()}
     for name, command in {"check": COMMANDS["check"], "mistyped": ["rnu"]}.items():
         cases |= {f"{name}, both {how}": answer(command, {1: how, 2: how}) for how in ("broken", "closed")}
+    more = [*COMMANDS["run"][:-1], "2", "--set", "count=4"]
+    cases["run, both closed"] = answer(more, {1: "closed", 2: "closed"})
     return cases | {"mistyped, broken": answer(["rnu"], {1: "broken"})}
 
 

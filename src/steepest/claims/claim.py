@@ -14,9 +14,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import wraps
-from typing import Any, Concatenate, Literal, NamedTuple, ParamSpec
+from typing import Any, Concatenate, Literal, ParamSpec
 
 import numpy as np
+
+from steepest.errors import UsageError
 
 Kind = Literal["paper", "erratum", "ours"]
 P = ParamSpec("P")
@@ -39,12 +41,20 @@ class Measured:
     evidence: str = ""
 
 
-class Criterion(NamedTuple):
+@dataclass(frozen=True)
+class Criterion:
     """A measure with its two thresholds."""
 
     measure: Measure
     holds: float
     fails: float
+
+    def __post_init__(self) -> None:
+        """Refuse what no number could contradict."""
+        if not isinstance(self.measure, Measure):
+            raise UsageError(f"Criterion.measure = {self.measure!r}: give a measure")
+        if self.holds == self.fails or not (math.isfinite(self.holds) and math.isfinite(self.fails)):
+            raise _cannot_fail(self.measure, self.holds, self.fails)
 
 
 @dataclass(frozen=True)
@@ -92,13 +102,17 @@ class Measure:
         return self._test(holds, fails, holds < fails)
 
     def _test(self, holds: float, fails: float, can_fail: bool) -> Criterion:
-        if not (can_fail and math.isfinite(holds) and math.isfinite(fails)):
-            name = self.symbol or self.function.__name__
-            raise ValueError(
-                f"a claim on {name} cannot fail: it holds at {holds} and fails at {fails}; give two finite thresholds, "
-                "`fails` below `holds` in at_least, above it in at_most"
-            )
+        if not can_fail:
+            raise _cannot_fail(self, holds, fails)
         return Criterion(self, holds, fails)
+
+
+def _cannot_fail(of: Measure, holds: float, fails: float) -> ValueError:
+    name = of.symbol or of.function.__name__
+    return ValueError(
+        f"a claim on {name} cannot fail: it holds at {holds} and fails at {fails}; give two finite thresholds, "
+        "`fails` below `holds` in at_least, above it in at_most"
+    )
 
 
 def measure(symbol: str = "") -> Callable[[Callable[Concatenate[Any, P], Measured]], Callable[P, Measure]]:
@@ -149,6 +163,11 @@ class Claim:
     where: str = ""
     kind: Kind | None = None
     statement: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a measure without thresholds."""
+        if not isinstance(self.criterion, Criterion):
+            raise UsageError(f"claim {self.id} has no thresholds; give a measure's .at_least() or .at_most()")
 
     def says(self, statement: str) -> Claim:
         """Return the claim with its statement."""

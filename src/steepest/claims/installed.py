@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from functools import partial
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
 from steepest.claims.paper import Paper
-from steepest.errors import UsageError, unknown
+from steepest.errors import UsageError, foreign, unknown
 
 Paths = Iterable[str | Path]
 
@@ -38,12 +39,8 @@ def find_paper(name: str, paths: Paths = ()) -> Paper:
         raise UsageError(
             f"paper {name}: several have this name, {' and '.join(places)}; rename or uninstall all but one"
         )
-    try:
-        paper = _from_folder(folders[0]) if folders else entries[0].load()
-    except UsageError:
-        raise
-    except Exception as error:
-        raise UsageError(f"paper {name} cannot be imported: {type(error).__name__}: {error}") from error
+    load = partial(_from_folder, folders[0]) if folders else entries[0].load
+    paper = foreign(f"paper {name} cannot be imported", load, passed=())
     return _checked(paper, name, next(iter(places)))
 
 

@@ -14,15 +14,15 @@ import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from steepest import distributed
 from steepest.claims.installed import find_paper
-from steepest.claims.paper import Figure, Paper, Results, Settings
+from steepest.claims.paper import Draw, Drawing, Figure, Paper, Results, Settings
 from steepest.claims.verdict import Verdict
-from steepest.errors import UsageError, unknown
+from steepest.errors import UsageError, foreign, unknown
 from steepest.files import sha256, write_atomically
 from steepest.runs.lockstep import Lockstep
 from steepest.runs.store import Store, default_store, parsed, store_errors
@@ -105,7 +105,13 @@ class Lab:
     @cached_property
     def plans(self) -> dict[str, Mapping[str, Plan]]:
         """Return the plans of every figure, by figure id and name."""
-        return {figure.id: figure.plans(self.settings[figure.id]) for figure in self.figures}
+        return {
+            figure.id: foreign(
+                f"{self.paper.key}/{figure.id}: its plans cannot be made",
+                partial(figure.planned, self.settings[figure.id]),
+            )
+            for figure in self.figures
+        }
 
     def cost(self, figure: Figure | None = None) -> Cost:
         """Return what a figure, or all of them together, still need on this machine; shared runs count once."""
@@ -139,7 +145,7 @@ class Lab:
         if not results.complete:
             return {}
         stamp = self.folder / f"{figure.id}.json"
-        digest = _digest(results, figure)
+        digest = _digest(results, figure, self.paper.package)
         drawn = _stamped(stamp)
         if again or drawn.get("digest") != digest:
             drawn = {"digest": digest, "names": self._draw(figure, results)}
@@ -147,17 +153,21 @@ class Lab:
         return {name: self.folder / f"{name}.svg" for name in drawn["names"]}
 
     def _draw(self, figure: Figure, results: Results) -> list[str]:
-        from steepest.claims.figures import save, style
+        from steepest.claims.figures import style
 
-        footer = [f"{self.paper.key}/{figure.id} at {self.scale} scale: {results.settings.summary()}"]
+        place = f"{self.paper.key}/{figure.id}"
+        footer = [f"{place} at {self.scale} scale: {results.settings.summary()}"]
         paper_scale = figure.scales.get("paper")
         if paper_scale is not None and paper_scale != results.settings:
             footer.append(f"the paper's scale: {paper_scale.summary()}")
         with style(), store_errors(self.folder):
-            drawn = {name: drawing for name, draw in figure.draw.items() if (drawing := draw(results)) is not None}
-            for name, drawing in drawn.items():
-                save(drawing, self.folder, name, footer)
-        return list(drawn)
+            return [
+                name
+                for name, draw in figure.draw.items()
+                if foreign(
+                    f"{place}: {name} cannot be drawn", partial(_saved, draw, results, self.folder, name, footer)
+                )
+            ]
 
 
 def train(
@@ -177,6 +187,19 @@ def train(
             yield step, [one for place, one in enumerate(figures) if place not in lacking]
 
 
+def _saved(draw: Draw, results: Results, folder: Path, name: str, footer: Sequence[str]) -> bool:
+    """Draw and write; return whether there was something to draw."""
+    from steepest.claims.figures import save
+
+    drawing = draw(results)
+    if drawing is None:
+        return False
+    if not isinstance(drawing, Drawing):
+        raise TypeError(f"{drawing!r} is no Drawing")
+    save(drawing, folder, name, footer)
+    return True
+
+
 def _settings(figure: Figure, scale: str, changes: Mapping[str, Any], *, only: bool) -> Settings:
     declared = figure.settings(scale)
     return declared.changed(**{k: v for k, v in changes.items() if only or k in declared.changeable()})
@@ -189,17 +212,26 @@ def _check_fields(changes: Mapping[str, Any], settings: Mapping[str, Settings]) 
             raise unknown("setting", name, known)
 
 
-def _digest(results: Results, figure: Figure) -> str:
+def _digest(results: Results, figure: Figure, package: str) -> str:
     """Return a digest of everything a drawing depends on: the runs, the settings and the code that draws."""
     known = lookup(results.store)
     parts = [results.settings.summary(), figure.id]
     parts += [item.id for plan in results.plans.values() for item in plan.progress(known).explored]
-    package = sys.modules.get(figure.plans.__module__.rpartition(".")[0])
-    place = getattr(package, "__file__", None)
-    sources = [Path(__file__).with_name(name) for name in ("figures.py", "drawings.py")]
-    sources += sorted(Path(place).parent.glob("*.py")) if place else []
-    parts += [sha256(file.read_bytes()) for file in sources]
+    files = [Path(__file__).with_name(name) for name in ("figures.py", "drawings.py")]
+    files += _files(package or _module(figure.plans).partition(".")[0])
+    files += [file for draw in figure.draw.values() for file in _files(_module(draw))]
+    parts += [f"{file.name} {sha256(file.read_bytes())}" for file in files]
     return sha256("\n".join(parts).encode())
+
+
+def _module(function: Any) -> str:
+    return str(getattr(getattr(function, "func", function), "__module__", ""))
+
+
+def _files(module: str) -> list[Path]:
+    """Return the file of a module; of a package all files, with those of its folders."""
+    place = Path(getattr(sys.modules.get(module), "__file__", None) or "")
+    return sorted(place.parent.rglob("*.py")) if place.name == "__init__.py" else [place] if place.name else []
 
 
 def _stamped(stamp: Path) -> dict[str, Any]:

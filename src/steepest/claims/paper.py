@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from importlib.resources import files
 from itertools import groupby, pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ import pyarrow as pa
 from steepest.claims.claim import Claim, Kind, placed
 from steepest.claims.verdict import Finding, Verdict, judge
 from steepest.component import Component
-from steepest.errors import UsageError, unknown
+from steepest.errors import UsageError, foreign, unknown
 from steepest.runs.results import NotRun, SweepResults, missing
 from steepest.runs.store import Run, Store
 from steepest.runs.stream import lookup
@@ -144,6 +145,13 @@ class Figure:
     steps: Callable[[Results], pa.Table] | None = None
 
     def __post_init__(self) -> None:
+        """Refuse fields of a wrong type, which would fail later and elsewhere."""
+        _check(self, "scales", Settings)
+        _check(self, "draw", Callable)
+        if not (isinstance(self.claims, Sequence) and all(isinstance(claim, Claim) for claim in self.claims)):
+            raise UsageError(f"Figure.claims = {self.claims!r}: give a tuple of claims")
+        if outside := [name for name in self.draw if Path(name).name != name]:
+            raise UsageError(f"Figure.draw: {outside[0]!r} is no name of a file; leave out the folder")
         object.__setattr__(self, "claims", placed(self.where, *self.claims, kind=self.kind))
 
     def settings(self, scale: str, changes: Mapping[str, Any] | None = None) -> Settings:
@@ -156,9 +164,20 @@ class Figure:
             raise unknown(f"scale of {self.id}", scale, self.scales)
         return self.scales[scale].changed(**dict(changes or {}))
 
+    def planned(self, settings: Settings) -> Mapping[str, Plan]:
+        """Return what has to be run, by name.
+
+        Raises:
+            TypeError: `plans` returned something else.
+        """
+        plans = self.plans(settings)
+        if not (isinstance(plans, Mapping) and all(isinstance(plan, Sweep | Calculations) for plan in plans.values())):
+            raise TypeError(f"{plans!r} is no mapping from names to sweeps and calculations")
+        return plans
+
     def results(self, settings: Settings, store: Store) -> Results:
         """Return what `store` knows of the figure."""
-        return Results(self.plans(settings), settings, store)
+        return Results(self.planned(settings), settings, store)
 
 
 @dataclass(frozen=True)
@@ -182,6 +201,12 @@ class Paper:
     package: str = ""
     advice: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse fields of a wrong type, which would fail later and elsewhere."""
+        _check(self, "modules", str | Figure)
+        if not self.modules:
+            raise UsageError("Paper.modules is empty; name at least one figure and its module")
+
     def figure(self, name: str) -> Figure:
         """Return the figure `name`.
 
@@ -194,19 +219,17 @@ class Paper:
         if isinstance(place, Figure):
             return place
         module, _, attribute = place.partition(":")
-        try:
-            found = getattr(import_module(f"{self.package}.{module}"), attribute or "FIGURE")
-        except Exception as error:
-            raise UsageError(f"{self.key}/{name} cannot be imported: {type(error).__name__}: {error}") from error
+        where = f"{self.key}/{name}"
+        loaded = foreign(f"{where} cannot be imported", partial(import_module, f"{self.package}.{module}"), passed=())
+        found = getattr(loaded, attribute or "FIGURE", None)
         if not isinstance(found, Figure) or found.id != name:
-            raise UsageError(f"{self.key}/{name}: {place} defines no figure with this id")
+            raise UsageError(f"{where}: {place} defines no figure with this id")
         return found
 
     @property
     def readme(self) -> str:
         """Return the README.md of the package as Markdown: scope, what differs, how it was validated; empty without one."""
-        place = files(self.package) / "README.md" if self.package else None
-        return place.read_text(encoding="utf-8") if place is not None and place.is_file() else ""
+        return foreign(f"{self.key}: README.md cannot be read", partial(_readme, self.package), passed=())
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -250,8 +273,22 @@ class Paper:
         ]
 
 
+def _check(owner: Any, name: str, kind: Any) -> None:
+    """Refuse a field that is no mapping from names to things of a kind."""
+    value = getattr(owner, name)
+    if not (isinstance(value, Mapping) and all(isinstance(k, str) and isinstance(v, kind) for k, v in value.items())):
+        expected = getattr(kind, "__name__", kind)
+        raise UsageError(f"{type(owner).__name__}.{name} = {value!r}: give a mapping from names to {expected}")
+
+
+def _readme(package: str) -> str:
+    place = files(package) / "README.md" if package else None
+    return place.read_text(encoding="utf-8") if place is not None and place.is_file() else ""
+
+
 def _verdict(paper: Paper, figure: Figure, claim: Claim, scale: str, results: Results, edited: str) -> Verdict:
-    finding: Finding = judge(claim, results)
+    failing = f"{paper.key}/{figure.id}: claim {claim.id} cannot be measured"
+    finding: Finding = foreign(failing, partial(judge, claim, results))
     return Verdict(
         paper=paper.key,
         figure=figure.id,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import TextIO
+from collections.abc import Callable
+from typing import NoReturn, TextIO
 
 from steepest.errors import say
 
@@ -17,11 +18,21 @@ def main() -> None:
 
     Where nobody reads on, as after the first line of `steepest list | head -1`, the command ends without a message.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
+    ended(_run)
+
+
+def ended(run: Callable[[], int]) -> NoReturn:
+    """Exit with the code that `run` returns, or as where nobody reads its output; without outputs it writes to nowhere."""
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, number)
+            os.set_inheritable(number, True)
+            setattr(sys, name, open(number, "w", encoding="utf-8"))  # noqa: SIM115 - until the process ends
+        elif isinstance(stream := getattr(sys, name), io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal without ✔ or ρ shows ?
     try:
-        code = _run()
+        code = run()
     except BrokenPipeError:
         code = READER_GONE
     except SystemExit as stop:
@@ -29,7 +40,7 @@ def main() -> None:
             raise
         code = READER_GONE  # rich turns a broken pipe into an exit with 1
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None and _is_broken(stream):
+        if _is_broken(stream):
             code = READER_GONE
     sys.exit(code)
 
@@ -39,8 +50,7 @@ def _run() -> int:
 
     try:
         code: int | None = app(sys.argv[1:], exit_on_error=False, print_error=False, result_action="return_value")
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except BrokenPipeError:
         raise
     except KeyboardInterrupt:
@@ -65,6 +75,8 @@ def _called() -> str:
 
 def _is_broken(stream: TextIO) -> bool:
     """Flush an output and return whether nobody reads it; drop what it refuses, of which Python would complain at its end."""
+    if stream.closed:  # by the code of a paper
+        return False
     try:
         stream.flush()
     except OSError as error:

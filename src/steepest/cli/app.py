@@ -53,31 +53,18 @@ def _named(module: ModuleType) -> Callable[..., None]:
 def _labs(targets: Sequence[str], sizes: Sizes, common: Common, *, read_only: bool = True) -> list[Lab]:
     """Open the targets; or every paper, leaving out, with a line, those that cannot be used so."""
     from steepest.claims.lab import Lab, parse_changes
-    from steepest.cli.screen import one_line, warn
-    from steepest.errors import UsageError
+    from steepest.cli import work
 
     use_cache(common)
     changes = parse_changes(sizes.set)
-    labs, refused = [], []
-    for target in _targets(targets, common):
-        try:
-            labs.append(
-                Lab.open(
-                    target,
-                    scale=sizes.scale,
-                    changes=changes,
-                    store=common.store,
-                    read_only=read_only,
-                    paths=common.paper,
-                )
-            )
-        except UsageError as error:
-            refused.append(error)
-    if refused and (targets or not labs):
-        raise refused[0]
-    for reason in refused:
-        warn(f"left out: {one_line(reason)}")
-    return labs
+
+    def opened(target: str) -> Lab:
+        store, paths = common.store, common.paper
+        lab = Lab.open(target, scale=sizes.scale, changes=changes, store=store, read_only=read_only, paths=paths)
+        _ = lab.plans  # which can be refused, too
+        return lab
+
+    return work.usable(_targets(targets, common), opened, named=bool(targets))
 
 
 def _targets(targets: Sequence[str], common: Common) -> list[str]:
@@ -182,7 +169,8 @@ def run(
         return
     with distributed.joined() as processes:
         jobs = 1 if processes > 1 else jobs
-        work.run(labs, jobs, lockstep, command("check", *_arguments(targets, sizes, common)), as_json=common.json)
+        again = command("check", *_arguments(targets, sizes, common))
+        work.run(labs, jobs, lockstep, again, named=bool(targets), as_json=common.json)
 
 
 @app.command(
@@ -229,7 +217,7 @@ def check(*targets: str, sizes: Sizes = SIZES, common: Common = COMMON) -> int:
     from steepest.cli.screen import command
 
     labs = work.opened(lambda: _labs(targets, sizes, common), as_json=common.json)
-    rows = [row for lab in labs for row in lab.ledger()]
+    rows = [row for rows in work.usable(labs, lambda lab: lab.ledger(), named=bool(targets)) for row in rows]
     ledger.show(rows, command("run", *_arguments(targets, sizes, common)), as_json=common.json)
     return int(any(row.verdict == "contradicted" for row in rows))
 
@@ -261,7 +249,7 @@ def report(
     if output is not None:
         work.check_page(output, _targets(targets, common))
     labs = work.opened(lambda: _labs(targets, sizes, common, read_only=False), as_json=common.json)
-    work.reports(labs, output, as_json=common.json)
+    work.reports(labs, output, named=bool(targets), as_json=common.json)
 
 
 @app.command(

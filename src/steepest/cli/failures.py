@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from concurrent.futures.process import BrokenProcessPool
 
 from cyclopts import CycloptsError, UnknownCommandError, UnknownOptionError, UnusedCliTokensError
@@ -28,6 +29,11 @@ def explain(error: Exception) -> tuple[str, int] | None:
             return _file(error), 4
         case MemoryError() | RuntimeError() if _out_of_memory(error):
             return OUT_OF_MEMORY, 5
+        case ValueError() if sys.stdout.closed:
+            return (
+                "the output was closed by code that was imported, such as a paper's; remove sys.stdout.close() there",
+                2,
+            )
     return None
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,24 +17,38 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from steepest import distributed
 from steepest.claims.lab import Cost, Lab, train
+from steepest.claims.verdict import Verdict
 from steepest.cli import ledger
 from steepest.cli.doctor import damage
-from steepest.cli.screen import columns, duration, few, print_json, screen
+from steepest.cli.screen import columns, duration, few, one_line, print_json, screen, warn
 from steepest.errors import UsageError
 from steepest.runs.lockstep import Lockstep
 from steepest.runs.stream import Step
 
 LINE_EVERY_SECONDS = 60.0
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def opened(open_labs: Callable[[], list[Lab]], *, as_json: bool) -> list[Lab]:
     """Return opened labs; the first time a text is downloaded and cut into tokens, which takes seconds."""
-    console = screen(stderr=as_json)
-    with console.status("reading papers, texts and the store"):
-        labs = open_labs()
-        for lab in labs:
-            _ = lab.plans
-    return labs
+    with screen(stderr=as_json).status("reading papers, texts and the store"):
+        return open_labs()
+
+
+def usable(items: Iterable[Item], act: Callable[[Item], Result], *, named: bool) -> list[Result]:
+    """Return what is done with each paper; where none was named, those that cannot be used are left out, with a line."""
+    done, refused = [], []
+    for item in items:
+        try:
+            done.append(act(item))
+        except UsageError as error:
+            refused.append(error)
+    if refused and (named or not done):
+        raise refused[0]
+    for reason in refused:
+        warn(f"left out: {one_line(reason)}")
+    return done
 
 
 def costs(labs: Iterable[Lab], jobs: int, *, as_json: bool) -> None:
@@ -46,7 +61,7 @@ def costs(labs: Iterable[Lab], jobs: int, *, as_json: bool) -> None:
         _print_costs(console, lab, [lab.cost(figure) for figure in lab.figures], jobs)
 
 
-def run(labs: Sequence[Lab], jobs: int, lockstep: Lockstep, check_again: str, *, as_json: bool) -> None:
+def run(labs: Sequence[Lab], jobs: int, lockstep: Lockstep, check_again: str, *, named: bool, as_json: bool) -> None:
     """Show the cost, train with a bar, draw each figure as soon as it is complete, then print ledger and pages.
 
     Of several processes that `torchrun` has started the first does all this, and the others train with it.
@@ -58,11 +73,14 @@ def run(labs: Sequence[Lab], jobs: int, lockstep: Lockstep, check_again: str, *,
         return
     console = screen(stderr=as_json)
     _train(console, labs, jobs, lockstep)
-    ledgers = [lab.ledger() for lab in labs]
-    pages = [write_page(lab, ledger=rows) for lab, rows in zip(labs, ledgers, strict=True)]
-    rows = [row for rows in ledgers for row in rows]
-    ledger.show(rows, as_json=as_json)
-    for page in dict.fromkeys(pages):
+
+    def judged(lab: Lab) -> tuple[list[Verdict], Path]:
+        rows = lab.ledger()
+        return rows, write_page(lab, ledger=rows)
+
+    found = usable(labs, judged, named=named)
+    ledger.show([row for rows, _ in found for row in rows], as_json=as_json)
+    for page in dict.fromkeys(page for _, page in found):
         console.print(f"The page: [link={page.as_uri()}]{escape(str(page))}[/link]", soft_wrap=True)
     console.print(f"The ledger again: {escape(check_again)}", soft_wrap=True)
 
@@ -79,8 +97,9 @@ def _train(console: Console, labs: Sequence[Lab], jobs: int, lockstep: Lockstep)
             for lab, figure in complete:
                 if (id(lab), figure.id) not in drawn:
                     drawn.add((id(lab), figure.id))
-                    for path in lab.draw(figure).values():
-                        display.say(f"{figure.id}: {path}")
+                    with suppress(UsageError):  # the page says it, when everything is trained
+                        for path in lab.draw(figure).values():
+                            display.say(f"{figure.id}: {path}")
 
 
 def warn_of_damage(labs: Iterable[Lab]) -> None:
@@ -102,11 +121,11 @@ def check_page(output: Path, targets: Sequence[str]) -> None:
         raise UsageError(f"--output {output}: is a folder; name the HTML file, as in --output {output / 'report.html'}")
 
 
-def reports(labs: Sequence[Lab], output: Path | None, *, as_json: bool) -> None:
+def reports(labs: Sequence[Lab], output: Path | None, *, named: bool, as_json: bool) -> None:
     """Write one page per lab and print where they are."""
     from steepest.report.page import write_page
 
-    pages = [str(write_page(lab, output)) for lab in labs]
+    pages = usable(labs, lambda lab: str(write_page(lab, output)), named=named)
     print_json(pages) if as_json else print("\n".join(pages))
 
 
