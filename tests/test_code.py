@@ -382,6 +382,13 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "generator": ("return ROWS", {"ROWS": generator()}, "root → ROWS: a builtins.generator cannot be read"),
     "inside": ("return BOX", {"BOX": {"key": [threading.Lock()]}}, "root → BOX → ['key'] → [0]: a _thread.lock cannot"),
     "sparse": ("return NONE", {"NONE": torch.ones(2, device="meta")}, "root → NONE: a torch.Tensor cannot be read ("),
+    "lookup": (
+        "return import_module('user_' + NAME)",
+        {"NAME": "x"},
+        "root: what it finds by import_module only running",
+    ),
+    "modules": ("return sys.modules[NAME]", {"NAME": "x"}, "root: what it finds by modules only running"),
+    "scope": ("return root.__globals__['NAME']", {"NAME": "x"}, "root: what it finds by __globals__ only running"),
     "import": (
         "from user_package import user_broken as b",
         {},
@@ -413,6 +420,11 @@ USES: dict[str, tuple[str, bool]] = {  # how a function uses a module, and wheth
     "getattr(user_module, 'lo' + 'ss')(1)": (True, True),
     "[m.loss(1) for m in [user_module]]": (True, True),
     "globals()['user_module'].loss(1)": (True, True),
+    "__import__('user_module').loss(1)": (True, True),
+    "__import__('importlib').import_module('user_module').loss(1)": (True, True),
+    "import_module('user_module').loss(1)": (True, True),
+    "sys.modules['user_module'].loss(1)": (True, True),
+    "sys.modules[__name__].user_module.loss(1)": (True, True),
     "1": (False, False),
 }
 
@@ -422,9 +434,8 @@ USES: dict[str, tuple[str, bool]] = {  # how a function uses a module, and wheth
 def test_of_a_module_what_is_read_counts_and_all_of_it_where_that_cannot_be_told(use: str, where: str) -> None:
     loss, other = USES[use]
     if where == "inside" and loss:
-        other = "globals" not in use  # an import inside takes all
-        loss = "globals" not in use
-    text = f"import user_module\ndef f(): return {use}"
+        other = loss = "globals" not in use and "__name__" not in use  # an import inside takes all
+    text = f"import user_module, sys\nfrom importlib import import_module\ndef f(): return {use}"
     if where == "inside":
         text = f"def f():\n    import user_module\n    return {use}" if loss else f"def f(): return {use}"
 

@@ -225,7 +225,9 @@ def named() -> type[Component]:
 def test_a_permanent_name_belongs_to_one_class_or_function_however_often_its_code_is_run() -> None:
     assert named()().description() == named()().description()
     assert named()().description()["kind"] == "test_component.named"
-    message = r"kind = 'test_component.named' is declared by named.* in .*test_component.py and by {} in .*; give each its own .* or restart"
+    message = (
+        r"kind = 'test_component.named' is declared by named.* in .*test_component.py and by {} in .*; .* or restart"
+    )
     with pytest.raises(UsageError, match=message.format("square")):
         declared("test_component.named")(square)
     with pytest.raises(UsageError, match=message.format("test_a.*Other")):
