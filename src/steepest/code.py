@@ -487,6 +487,7 @@ READERS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Parts]], ...] = (
     (types.BuiltinFunctionType, _builtin),
     (types.CodeType, lambda thing: (f"code {_read(thing).text}", [])),
     (types.MethodType, _of("__func__", "__self__")),
+    (weakref.ReferenceType, lambda thing: ("reference", [("to", thing())])),
     ((staticmethod, classmethod), _of("__func__")),
     (property, _of("fget", "fset", "fdel")),
     (cached_property, _of("func")),
