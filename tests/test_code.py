@@ -336,7 +336,8 @@ class Pair(torch.nn.Module):
 bare = [torch.ones(1), np.ones(1).view(Array), torch.ones(1).as_subclass(Tensor), Param(torch.ones(1)), Slots()]
 for thing in bare: thing.value = {n}
 plain = Plain({n})
-things = [*bare, Silent({n}), weakref.WeakValueDictionary(x=plain), weakref.ref(plain), Pair({n} == 1), torch.nn.Sequential(Pair({n} == 1))]
+things = [*bare, Silent({n})]
+things += [weakref.WeakValueDictionary(x=plain), weakref.ref(plain), Pair({n} == 1), torch.nn.Sequential(Pair({n} == 1))]
 """
 
 
