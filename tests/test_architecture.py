@@ -107,7 +107,7 @@ MAY_IMPORT = {
     "compare": LABORATORY | {"report"},
     "diagnose": LABORATORY | {"report", "theory"},
     "eject": LABORATORY,
-    "testing": LABORATORY,
+    "testing": LABORATORY | {"cli"},
     "cli": LABORATORY | {"report", "theory", "monitor", "compare", "diagnose", "eject", "glossary"},
     "__main__": {"cli"},
     "__init__": {"runs"},

@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import sys
-import types
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,6 +18,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from users import module
 
 from steepest import code
 from steepest.claims.paper import Settings
@@ -38,12 +38,6 @@ from steepest_papers.yadav2025signdescent.constants import adaptive_smoothness
 GOLDEN = Path(__file__).parent / "golden" / "identities.json"
 PROBLEM = SoftmaxRegression(data=HeavyTailedLabels(m=3))
 BASE: dict[str, Any] = {"problem": PROBLEM, "method": Method(GradientDescent), "lr": 0.1, "steps": 5}
-
-
-def module(name: str, text: str) -> types.ModuleType:
-    sys.modules[name] = made = types.ModuleType(name)
-    exec(text, vars(made))  # noqa: S102
-    return made
 
 
 def square(x: float) -> dict[str, float]:
@@ -225,7 +219,9 @@ def named() -> type[Component]:
 def test_a_permanent_name_belongs_to_one_class_or_function_however_often_its_code_is_run() -> None:
     assert named()().description() == named()().description()
     assert named()().description()["kind"] == "test_component.named"
-    message = r"kind = 'test_component.named' is declared by named.* in .*test_component.py and by {} in .*; give each its own .* or restart"
+    message = (
+        r"kind = 'test_component.named' is declared by named.* in .*test_component.py and by {} in .*; .* or restart"
+    )
     with pytest.raises(UsageError, match=message.format("square")):
         declared("test_component.named")(square)
     with pytest.raises(UsageError, match=message.format("test_a.*Other")):

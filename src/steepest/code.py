@@ -44,7 +44,9 @@ DERIVED = {  # caches, and what pydantic makes from fields
     "pydantic._internal._validate_call.ValidateCallWrapper",
 }  # fmt: skip
 ANY_NAME = {"globals", "eval", "exec"}  # builtins by which a function may read any name of its module
-HOOK = "Optimizer.profile_hook_step.<locals>.wrapper"  # what torch makes of step()
+LOOKUPS = {"import_module", "__import__", "modules", "__globals__"}  # by which it may read any name of any module
+HOOK = ("torch", "Optimizer.profile_hook_step.<locals>.wrapper")  # what torch makes of step()
+TOKEN = ("cache_token", "python")  # of functools.singledispatch: it counts the classes registered anywhere
 HOOKED = ("hooked", True)  # its mark, which functools.wraps copies
 UNORDERED = ("['set'", "['frozenset'")
 PARAMETERS = 0x4 | 0x8 | 0x20 | 0x80 | 0x100 | 0x200  # *args, **kwargs, generator, kinds of async
@@ -195,7 +197,7 @@ def _function(thing: types.FunctionType) -> Parts:
     read = _read(code)
     parts = [("defaults", thing.__defaults__), ("defaults by name", thing.__kwdefaults__)]
     for name, cell in zip(code.co_freevars, thing.__closure__ or (), strict=True):
-        if name != "__classdict__" and not (owner and name == "cache_token"):  # body of a class, read there; count of ABCs
+        if name != "__classdict__" and (name, owner) != TOKEN:  # the body of a class is read there
             parts.append((name, _content(cell)))
         if owner and isinstance(parts[-1][1], types.FunctionType):  # libraries may read them
             parts.append((f"annotations of {name}", _annotations(parts[-1][1])))
@@ -219,6 +221,8 @@ def _content(cell: types.CellType) -> Any:
 
 def _globals(read: _Read, scope: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Yield the globals that a function reads; of the user's modules and of ours, only the names read from them."""
+    if read.lookups:
+        raise _UnreadableError(f"what it finds by {min(read.lookups)} only running tells (write an import)")
     inbuilt = scope.get("__builtins__", builtins)
     inbuilt = vars(inbuilt) if isinstance(inbuilt, types.ModuleType) else inbuilt
     for first, *rest in sorted(read.names):
@@ -290,10 +294,8 @@ def _step(thing: type) -> Iterator[tuple[str, Any]]:
 
 def _unhooked(function: Any) -> Any:
     """Return what torch wrapped for its hooks; a function of the user's that copied the mark of its wrapper stays."""
-    while isinstance(function, types.FunctionType) and function.__code__.co_qualname == HOOK:
-        if owner_of(function) != "torch":
-            break
-        function = function.__wrapped__
+    if isinstance(function, types.FunctionType) and (owner_of(function), function.__code__.co_qualname) == HOOK:
+        return _unhooked(vars(function)["__wrapped__"])
     return function
 
 
@@ -405,11 +407,12 @@ def _tensor(thing: Any) -> Parts:
 
 
 class _Read(NamedTuple):
-    """A digest of the instructions and constants of a function, the names that it reads, and what it imports."""
+    """A digest of the instructions and constants of a function, the names that it reads, what it imports and looks up."""
 
     text: str
     names: set[tuple[str, ...]]
     imports: set[tuple[int, str, tuple[str, ...]]]
+    lookups: set[str]
 
 
 @lru_cache(maxsize=4096)
@@ -418,18 +421,37 @@ def _read(code: types.CodeType) -> _Read:
     inner = [_read(step.argval) for step in steps if isinstance(step.argval, types.CodeType)]
     names = {name for one in inner for name in one.names}
     imports = {name for one in inner for name in one.imports}
+    lookups = {name for one in inner for name in one.lookups}
     for i, step in enumerate(steps):
         if step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS") and step.argval not in MODULE_NAMES:
             attributes = takewhile(lambda after: after.opname in ("LOAD_ATTR", "LOAD_METHOD"), steps[i + 1 : i + 9])
             names.add((step.argval, *(after.argval for after in attributes)))
         elif step.opname == "IMPORT_NAME":
             imports.add((steps[i - 2].argval, step.argval, steps[i - 1].argval or ()))
+            lookups |= {"modules"} & set((steps[i - 1].argval or ()) if step.argval == "sys" else ())
+        if step.opname.startswith("LOAD_") and step.opcode not in dis.hasconst and step.argval in LOOKUPS:
+            _look_up(steps, i, names, imports, lookups)
     hidden = {i for i, step in enumerate(steps) if step.opname == "STORE_NAME" and step.argval in CLASS_NAMES}
     shown = [_told(step) for i, step in enumerate(steps) if not {i, i + 1} & hidden]
     flags = code.co_flags & PARAMETERS
     count = code.co_argcount + code.co_kwonlyargcount + (flags & 0x4 > 0) + (flags & 0x8 > 0)
     takes = code.co_argcount, code.co_posonlyargcount, flags, code.co_varnames[:count]
-    return _Read(_sha(repr((takes, shown, code.co_exceptiontable))), names, imports)
+    return _Read(_sha(repr((takes, shown, code.co_exceptiontable))), names, imports, lookups)
+
+
+def _look_up(steps: list[dis.Instruction], i: int, names: set[Any], imports: set[Any], lookups: set[str]) -> None:
+    """Add what a function finds by `import_module("name")` and the like; what only running tells is a lookup."""
+    following = [step for step in steps[i + 1 : i + 4] if step.opname != "PUSH_NULL"]
+    by, after, then = steps[i].argval, *[*following, steps[-1]][:2]
+    if by == "modules" and steps[i - 1].argval != "sys":
+        return
+    named = isinstance(after.argval, str) and by != "__globals__" and not then.opname.startswith("LOAD_")
+    if named and after.opcode in dis.hasconst and not after.argval.startswith("."):
+        imports.add((0, after.argval, ()))
+    elif named and after.argval == "__name__":
+        names.add(("globals",))
+    else:
+        lookups.add(by)
 
 
 def _told(step: dis.Instruction) -> tuple[str, Any]:
@@ -465,6 +487,7 @@ READERS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Parts]], ...] = (
     (types.BuiltinFunctionType, _builtin),
     (types.CodeType, lambda thing: (f"code {_read(thing).text}", [])),
     (types.MethodType, _of("__func__", "__self__")),
+    (weakref.ReferenceType, lambda thing: ("reference", [("to", thing())])),
     ((staticmethod, classmethod), _of("__func__")),
     (property, _of("fget", "fset", "fdel")),
     (cached_property, _of("func")),

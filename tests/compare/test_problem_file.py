@@ -80,11 +80,18 @@ SETS = {
 @pytest.mark.parametrize("where", ["data", "held_out"])
 def test_what_data_and_held_out_set_for_the_model_is_part_of_the_problem(tmp_path, sets, where):
     setting, reading = SETS[sets]
-    text = SMALL.replace("nn.Linear(4, 6)", f"nn.Linear(4, {reading})") + "\nclass Sizes: width = 6\nwidth, sizes = 6, {}\n"
+    text = (
+        SMALL.replace("nn.Linear(4, 6)", f"nn.Linear(4, {reading})")
+        + "\nclass Sizes: width = 6\nwidth, sizes = 6, {}\n"
+    )
     text += "def held_out(): return data()\n"
 
     def opened(width):
-        return identity(ProblemFile.open(written(tmp_path, text.replace(f"{where}():", f"{where}():\n    {setting.format(width)}\n   "))))
+        return identity(
+            ProblemFile.open(
+                written(tmp_path, text.replace(f"{where}():", f"{where}():\n    {setting.format(width)}\n   "))
+            )
+        )
 
     assert opened(6) == opened(6) != opened(7)
 

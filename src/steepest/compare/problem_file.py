@@ -8,7 +8,8 @@
     steps                    updates in a run; optional, as many as the budget allows by default
 
 A run is identified by the file's name, the code of its model and loss with all that they use, in modules that the file
-imports too and as data() and held_out() leave it, and the bytes of its data: an edit of these trains anew, an edit of a comment does not.
+imports too and as data() and held_out() leave it, and the bytes of its data: an edit of these trains anew, an edit of a
+comment does not.
 """
 
 from __future__ import annotations

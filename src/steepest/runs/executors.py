@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from steepest import distributed
-from steepest.component import identity
+from steepest.component import describe, identity
 from steepest.owner import owner_named
 from steepest.runs.execute import execute
 from steepest.runs.lockstep import Lockstep, stackable, train_together
@@ -58,7 +58,7 @@ class Inline:
     def next_finished(self) -> list[str]:
         """Execute the oldest queued bundle, together with the other processes that `torchrun` may have started."""
         bundle = self._queue.pop(0)
-        return execute_into(self._store, bundle, [item.description() for item in bundle], self._lockstep)
+        return execute_into(self._store, bundle, [describe(item) for item in bundle], self._lockstep)
 
 
 class Processes:
@@ -71,7 +71,7 @@ class Processes:
 
     def submit(self, bundle: Bundle) -> None:
         """Hand a bundle to the next free worker."""
-        descriptions = [item.description() for item in bundle]
+        descriptions = [describe(item) for item in bundle]
         self._workers.submit(_execute, self._root, bundle, descriptions, self._lockstep)
 
     def next_finished(self) -> list[str]:
