@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import sys
 import types
-from functools import lru_cache
+from collections.abc import Mapping
+from functools import cache, lru_cache
 from hashlib import sha256
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.metadata import distribution, packages_distributions
@@ -92,12 +93,18 @@ def owner_at(module: str, file: str | None) -> str:
 
 def _installed(top: str) -> str:
     """Return the distributions that provide a module, with digests of their RECORDs; "" if none does, or if one has papers."""
-    found = [distribution(name) for name in sorted(set(packages_distributions().get(top, ())))]
+    found = [distribution(name) for name in sorted(set(_distributions().get(top, ())))]
     if any(entry.group == "steepest.papers" for one in found for entry in one.entry_points):
         return ""
     records = [(one.read_text("RECORD") or "").encode() for one in found]
     pairs = zip(found, records, strict=True)
     return " ".join(f"{one.name} {one.version} {sha256(record).hexdigest()}" for one, record in pairs)
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    """Return the distributions of each installed top-level module; asked once, since it reads the metadata of them all."""
+    return packages_distributions()
 
 
 def known_as(owner: str, name: str, thing: Any) -> str:

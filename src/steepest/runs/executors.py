@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -87,7 +88,8 @@ class Processes:
 @contextmanager
 def executor(store: Store, jobs: int, example: Runnable, lockstep: Lockstep = "auto") -> Iterator[Executor]:
     """Yield an engine of `jobs` slots, or of one where workers cannot be sent `example`; leave no process behind."""
-    send_code_by_value()
+    if jobs > 1:
+        send_code_by_value()
     if jobs == 1 or not _can_be_sent(example):
         yield Inline(store, lockstep)
         return
@@ -105,8 +107,11 @@ def send_code_by_value() -> None:
     """
     import cloudpickle
 
+    papers = {entry.module.partition(".")[0] for entry in entry_points(group="steepest.papers")}
     for name, module in list(sys.modules.items()):
-        if name != "__main__" and getattr(module, "__file__", None) and owner_named(name) == "":
+        file = getattr(module, "__file__", None)
+        installed = file is not None and "site-packages" in file and name.partition(".")[0] not in papers
+        if name != "__main__" and file is not None and not installed and owner_named(name) == "":
             cloudpickle.register_pickle_by_value(module)
 
 
