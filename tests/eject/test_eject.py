@@ -202,7 +202,7 @@ def test_a_measure_that_reads_more_than_a_script_has_is_refused(tmp_path):
         (lambda results: results.store, "its measure reads the store of the figure"),
         (lambda results: results.sweep("linear").searches, "its measure reads the searches of a whole sweep"),
     ):
-        criterion = figure.claims[0].criterion._replace(measure=Measure("", function))
+        criterion = dataclasses.replace(figure.claims[0].criterion, measure=Measure("", function))
         claim = dataclasses.replace(figure.claims[0], criterion=criterion)
         with pytest.raises(CannotEject, match=reason):
             Script(small, claim, row, results)
